@@ -1,0 +1,161 @@
+"""Survival: Kaplan-Meier estimates by group, the log-rank test, and the chart.
+
+Estimates are lifelines' (https://lifelines.readthedocs.io); a median's confidence interval is where the curve's
+log-log confidence band crosses one half (Brookmeyer and Crowley, Biometrics 1982, doi 10.2307/2530286).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import pandas as pd
+from lifelines import KaplanMeierFitter
+from lifelines.statistics import multivariate_logrank_test
+from lifelines.utils import median_survival_times
+
+from haemony.engine.errors import QueryError
+
+DAYS_PER_YEAR = 365.25
+#: Okabe and Ito's palette, which readers with colour-blindness tell apart (https://jfly.uni-koeln.de/color/).
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+
+
+@dataclass(frozen=True)
+class GroupSurvival:
+    """The estimate of one group; a median that was not reached is ``None``."""
+
+    group: str
+    n: int
+    deaths: int
+    median_days: float | None
+    median_years: float | None
+    median_years_low: float | None
+    median_years_high: float | None
+    survival_1y: float | None
+    survival_3y: float | None
+    survival_5y: float | None
+
+
+@dataclass(frozen=True)
+class Survival:
+    """The estimates of all groups, and how likely such a difference is by chance (log-rank test)."""
+
+    groups: tuple[GroupSurvival, ...]
+    log_rank_p: float | None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one dictionary per group."""
+        return [asdict(group) for group in self.groups]
+
+
+def kaplan_meier(groups: Sequence[str], durations: Sequence[float], events: Sequence[bool]) -> Survival:
+    """Estimate survival by group; durations are days, an event that is false is censored.
+
+    >>> result = kaplan_meier(["a"] * 4, [100, 200, 300, 400], [True, True, True, True])
+    >>> result.groups[0].n, result.groups[0].deaths, result.groups[0].median_days
+    (4, 4, 200.0)
+    """
+    frame = _frame(groups, durations, events)
+    estimates = tuple(_estimate(str(name), part) for name, part in frame.groupby("group", sort=True))
+    return Survival(estimates, _log_rank(frame))
+
+
+def survival_chart(
+    groups: Sequence[str],
+    durations: Sequence[float],
+    events: Sequence[bool],
+    *,
+    title: str = "",
+    years: float | None = None,
+    outcome: str = "Overall survival",
+) -> alt.Chart:
+    """Draw the curves of all groups, with ticks where patients were censored.
+
+    The chart is Vega-Lite: the same in a notebook, a page and a file (``save_chart``).
+    """
+    frame = _frame(groups, durations, events)
+    end = years or math.ceil(float(frame["days"].max()) / DAYS_PER_YEAR) or 1
+    names = {str(n): f"{n} (n={len(part)})" for n, part in frame.groupby("group", sort=True)}
+    steps = pd.concat([_curve(part, names[str(n)]) for n, part in frame.groupby("group", sort=True)])
+    scale = alt.Scale(domain=list(names.values()), range=[_COLOURS[i % len(_COLOURS)] for i in range(len(names))])
+    base = alt.Chart(steps[steps["years"] <= end]).encode(
+        x=alt.X("years:Q", title="Years", scale=alt.Scale(domain=[0, end])),
+        y=alt.Y("survival:Q", title=outcome, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%")),
+        color=alt.Color("group:N", title=None, scale=scale),
+    )
+    lines = base.mark_line(interpolate="step-after")
+    ticks = base.transform_filter("datum.censored > 0").mark_tick(orient="vertical", size=7, thickness=1)
+    chart: alt.Chart = (lines + ticks).properties(title=title, width=520, height=320)
+    return chart
+
+
+def save_chart(chart: Any, path: Path) -> None:
+    """Write a chart to a ``.png``, ``.svg`` or ``.html`` file; nothing is fetched from the network."""
+    if path.suffix not in (".png", ".svg", ".html"):
+        raise QueryError(f"a chart is written as .png, .svg or .html, not as {path.suffix or path.name!r}")
+    scale = {"scale_factor": 2} if path.suffix == ".png" else {}
+    chart.save(str(path), **scale)
+
+
+def group_label(found: Sequence[Any], names: Mapping[Any, str]) -> str:
+    """Return how a genotype reads: what was found with ``+``, what was not with ``-``.
+
+    >>> group_label([7], {7: "NPM1", 8: "FLT3-ITD"})
+    'NPM1+ FLT3-ITD-'
+    """
+    return " ".join(f"{name}{'+' if key in found else '-'}" for key, name in names.items())
+
+
+def _frame(groups: Sequence[str], durations: Sequence[float], events: Sequence[bool]) -> pd.DataFrame:
+    if not len(groups) == len(durations) == len(events):
+        raise QueryError("groups, durations and events must be equally many")
+    if not groups:
+        raise QueryError("no patients: nobody has this outcome together with these groups")
+    frame = pd.DataFrame(
+        {"group": list(groups), "days": [float(d) for d in durations], "event": [bool(e) for e in events]}
+    )
+    if not (frame["days"] >= 0).all():
+        raise QueryError("a duration is negative or missing: days run from the start of the clock")
+    return frame
+
+
+def _estimate(name: str, part: pd.DataFrame) -> GroupSurvival:
+    fitter = KaplanMeierFitter().fit(part["days"], part["event"])
+    median = _finite(fitter.median_survival_time_)
+    low, high = (_finite(v) for v in median_survival_times(fitter.confidence_interval_).iloc[0])
+    at = [_survival_at(fitter, float(part["days"].max()), years) for years in (1, 3, 5)]
+    return GroupSurvival(name, len(part), int(part["event"].sum()), median, *map(_years, (median, low, high)), *at)
+
+
+def _survival_at(fitter: Any, last: float, years: int) -> float | None:
+    """Return the estimate, or ``None`` where nobody was followed so long and somebody may still live."""
+    survival = float(fitter.predict(years * DAYS_PER_YEAR))
+    return survival if years * DAYS_PER_YEAR <= last or survival == 0 else None
+
+
+def _curve(part: pd.DataFrame, name: str) -> pd.DataFrame:
+    fitter = KaplanMeierFitter().fit(part["days"], part["event"])
+    survival = fitter.survival_function_["KM_estimate"]
+    censored = fitter.event_table["censored"].reindex(survival.index, fill_value=0)
+    values = {"years": survival.index / DAYS_PER_YEAR, "survival": survival.to_numpy(), "censored": censored.to_numpy()}
+    return pd.DataFrame(values).assign(group=name)
+
+
+def _log_rank(frame: pd.DataFrame) -> float | None:
+    if frame["group"].nunique() < 2 or not frame["event"].any():
+        return None
+    return float(multivariate_logrank_test(frame["days"], frame["group"], frame["event"]).p_value)
+
+
+def _years(days: float | None) -> float | None:
+    return None if days is None else round(days / DAYS_PER_YEAR, 2)
+
+
+def _finite(value: Any) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None

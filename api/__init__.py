@@ -1,0 +1,1 @@
+"""Who is asking: the command line and the named query library."""

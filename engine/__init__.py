@@ -1,0 +1,1 @@
+"""How a plan is run: the typed plan vocabulary over Ibis, and the engines below it."""

@@ -1,0 +1,184 @@
+"""The words of a plan: small typed functions over Ibis expressions, equal on every engine.
+
+What differs between engines (casts, dates, hashes, null-skipping joins) is settled here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from typing import Any
+
+import ibis
+
+from haemony.engine.session import Column, Table
+
+#: A number as text: the gate before a cast, since engines accept different strange spellings.
+NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,2})?$"
+#: A bound before a number, as laboratories write it.
+OPERATOR = r"^(<=|>=|≤|≥|<|>)"
+DECIMAL = "decimal(18,6)"
+FACTOR = "decimal(20,12)"
+#: Stands for an absent part of a key; NUL cannot stand in a literal.
+ABSENT = "\u2400"
+SEPARATOR = "\x1f"
+
+
+def text_literal(value: str | None) -> Column:
+    """Return a text constant; None gives a typed null."""
+    return ibis.null("string") if value is None else ibis.literal(value, "string")
+
+
+def no(kind: str) -> Column:
+    """Return a typed null."""
+    return ibis.null(kind)
+
+
+def trimmed(text: Column) -> Column:
+    """Trim white space; text that is nothing else becomes null."""
+    return text.strip().nullif("")
+
+
+def without_missing(text: Column, missing: Sequence[str]) -> Column:
+    """Trim, and turn the codes for 'missing' to null."""
+    value = trimmed(text)
+    codes = [code for code in missing if code]
+    return ibis.ifelse(value.isin(codes), no("string"), value) if codes else value
+
+
+def canonical(text: Column) -> Column:
+    """Return the text under which a value row is looked up: ``1.0`` is ``1``."""
+    return ibis.ifelse(text.re_search(r"^[+-]?[0-9]+[.]0+$"), text.re_extract(r"^([+-]?[0-9]+)[.]0+$", 1), text)
+
+
+def to_decimal(text: Column, separator: str = ".") -> Column:
+    """Read a number written with the given decimal separator and no other; null where it is none."""
+    if separator == ",":
+        text = ibis.ifelse(text.contains("."), no("string"), text.replace(",", "."))
+    return ibis.ifelse(text.re_search(NUMBER), text.try_cast(DECIMAL), no(DECIMAL))
+
+
+def bound(text: Column) -> Column:
+    """Return the ``<``, ``<=``, ``>``, ``>=`` before a number, else null."""
+    sign = text.re_extract(OPERATOR, 1).nullif("")
+    return sign.cases(("≤", "<="), ("≥", ">="), else_=sign)
+
+
+def without_bound(text: Column) -> Column:
+    """Return a number's text without the bound before it."""
+    return text.re_replace(OPERATOR + r"\s*", "")
+
+
+#: Letters of a date pattern and the digits they stand for.
+DATE_PARTS = {"yyyy": r"([0-9]{4})", "MM": r"([0-9]{1,2})", "dd": r"([0-9]{1,2})", "M": r"([0-9]{1,2})", "d": r"([0-9]{1,2})"}
+
+
+def date_regex(pattern: str) -> tuple[str, list[str]]:
+    """Return the regular expression of a date pattern, and the parts in the order of its groups.
+
+    >>> date_regex("dd.MM.yyyy")[1]
+    ['dd', 'MM', 'yyyy']
+    """
+    order: list[str] = []
+    out = ""
+    for piece in re.split(r"(yyyy|MM|dd|M|d)", pattern):
+        if piece in DATE_PARTS:
+            order.append({"M": "MM", "d": "dd"}.get(piece, piece))
+            out += DATE_PARTS[piece]
+        else:
+            out += re.escape(piece)
+    return f"^{out}$", order
+
+
+def to_date(text: Column, pattern: str) -> Column:
+    """Read a date by its pattern; null where the text does not fit or there is no such day.
+
+    A pattern without a day (or month) gives the middle of what is known: the 15th, or 1 July.
+    """
+    regex, order = date_regex(pattern)
+
+    def part(name: str, default: str, width: int) -> Column:
+        if name not in order:
+            return ibis.literal(default)
+        return text.re_extract(regex, order.index(name) + 1).lpad(width, "0")
+
+    middle = "01" if "MM" not in order else "15"
+    iso = part("yyyy", "", 4) + "-" + part("MM", "07", 2) + "-" + part("dd", middle, 2)
+    return ibis.ifelse(text.re_search(regex), iso.try_cast("date"), ibis.null("date"))
+
+
+def days_between(later: Column, earlier: Column) -> Column:
+    """Return whole days from one date to another."""
+    return later.delta(earlier, unit="day").cast("int64")
+
+
+def years_between(later: Column, earlier: Column) -> Column:
+    """Return completed years from one date to another."""
+    before_birthday = (later.month() * 100 + later.day()) < (earlier.month() * 100 + earlier.day())
+    return (later.year() - earlier.year() - before_birthday.cast("int64")).cast("int64")
+
+
+def scaled(number: Column, factor: Column) -> Column:
+    """Multiply by a conversion factor, kept as a decimal of six places."""
+    return (number * factor.cast(FACTOR)).cast(DECIMAL)
+
+
+def whole(number: Column) -> Column:
+    """Return a decimal as an integer, null where it has a fraction."""
+    return ibis.ifelse(number == number.round(0), number.round(0).cast("int64"), no("int64"))
+
+
+def key_text(parts: Iterable[Column]) -> Column:
+    """Join the parts of a key into one text in which an absent part differs from an empty one."""
+    return ibis.literal(SEPARATOR).join([part.cast("string").fill_null(ABSENT) for part in parts])
+
+
+def digest(parts: Iterable[Column]) -> Column:
+    """Return the md5 of a key: the same on every engine."""
+    return key_text(parts).hexdigest("md5")
+
+
+def to_long(table: Table, columns: Sequence[str], keep: Sequence[str]) -> Table:
+    """Turn columns into rows of ``column`` and ``text``, null cells left out."""
+    long = table.select(*keep, *columns).pivot_longer(list(columns), names_to="column", values_to="text")
+    return long.filter(long.text.notnull())
+
+
+def union(tables: Sequence[Table]) -> Table:
+    """Put tables of equal columns one below the other."""
+    return reduce(lambda above, below: above.union(below), tables)
+
+
+def texts(*values: Column) -> Column:
+    """Return a list of texts without its nulls; an empty literal list would lose its type on the way to Parquet."""
+    return ibis.array([*values, no("string")]).filter(lambda value: value.notnull())
+
+
+def either(conditions: Sequence[Column]) -> Column:
+    """Return true where any condition holds; false for none."""
+    return reduce(lambda a, b: a | b, conditions, ibis.literal(False))
+
+
+def both(conditions: Sequence[Column]) -> Column:
+    """Return true where all conditions hold; true for none."""
+    return reduce(lambda a, b: a & b, conditions, ibis.literal(True))
+
+
+def choose(branches: Sequence[tuple[Column, Column]], otherwise: Column) -> Column:
+    """Return the value of the first branch whose condition holds."""
+    return ibis.cases(*branches, else_=otherwise) if branches else otherwise
+
+
+def keyed_hash(text: Column) -> Column:
+    """Return the keyed hash of a key's text: nested SHA-256 under the session's secret.
+
+    The secret is a variable of the session (``set_secret``), so it stands in no statement.
+    """
+    secret = _variable("haemony_secret")
+    return ibis.ifelse(text.isnull(), no("string"), (secret + (secret + text).hexdigest("sha256")).hexdigest("sha256"))
+
+
+@ibis.udf.scalar.builtin(name="getvariable", signature=(("string",), "string"))
+def _variable(variable: Any) -> Any:
+    """Read a variable of the session."""

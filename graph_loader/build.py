@@ -1,0 +1,275 @@
+"""Build: partners' deliveries to a validated graph, complete or not at all.
+
+A build is made in a folder of its own and becomes the current one in a single rename; until then, and for readers who
+have it open even after, the former build stays whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import ibis
+import pyarrow as pa
+
+from haemony.engine.errors import BuildError, HaemonyError
+from haemony.engine.plan import no, texts
+from haemony.engine.session import Column, Session, Table
+from haemony.graph_loader.cells import LOADED, QUARANTINED
+from haemony.graph_loader.graph import project
+from haemony.graph_loader.harmonise import Harmonised, account, harmonise
+from haemony.graph_loader.ledger import TOLERATED
+from haemony.graph_loader.records import shared_records
+from haemony.graph_loader.stores.ladybug import LadybugStore
+from haemony.graph_loader.validate import validate
+from haemony.mappings.model import CONCEPTS, DICTIONARY, Partner
+from haemony.ontology.schema import RecordClass, Schema
+from haemony.ontology.vocabulary import Vocabulary
+
+#: The name under which the current build stands in a build folder, and its graph file.
+CURRENT: Final = "current"
+GRAPH: Final = "graph.lbug"
+#: The mark of a build that is not complete.
+PARTIAL: Final = ".partial"
+#: Why records go that stand on a record that is quarantined.
+DEPENDENT: Final = "dependent"
+
+Progress = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to build: partners with the folder of each one's delivery, and where."""
+
+    partners: Mapping[str, tuple[Partner, Path]]
+    folder: Path
+    secret: str
+    shapes: tuple[Path, ...]
+    tolerated: float = TOLERATED
+    processes: int = 2
+    memory: str | None = None
+
+
+@dataclass(frozen=True)
+class PartnerSummary:
+    """What became of one partner's delivery."""
+
+    name: str
+    title: str
+    records: dict[str, int] = field(default_factory=dict)
+    cells: dict[str, int] = field(default_factory=dict)
+    violations: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def current_build(folder: Path) -> Path:
+    """Return the current build of a build folder; raise ``BuildError`` where there is none."""
+    current = folder / CURRENT
+    if not current.exists():
+        raise BuildError(f"there is no build in {folder}. Make one first: haemony build PARTNER --data DIR, or haemony demo.")
+    return current.resolve()
+
+
+def build(request: Request, schema: Schema, vocabulary: Vocabulary, progress: Progress = lambda partner, step: None) -> list[PartnerSummary]:
+    """Build the partners of a request into the graph, beside the partners that the former build holds.
+
+    Raises every problem of every partner at once; then the former build stays as it was.
+    """
+    target = _new_build(request.folder)
+    try:
+        summaries = _partners(request, target, schema, vocabulary, progress)
+        _carry_over(request, target)
+        progress("", "loading the graph")
+        tables = project(target, schema, vocabulary, target / "work" / "graph")
+        LadybugStore(target / GRAPH).load(tables)
+        shutil.rmtree(target / "work", ignore_errors=True)
+        _describe(target, vocabulary, summaries)
+        _become_current(request.folder, target)
+    finally:
+        shutil.rmtree(target, ignore_errors=True)
+    return summaries
+
+
+def _new_build(folder: Path) -> Path:
+    builds = folder / "builds"
+    builds.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    target = builds / f"{stamp}-{uuid4().hex[:6]}{PARTIAL}"
+    target.mkdir(mode=0o700)
+    return target
+
+
+def _partners(request: Request, target: Path, schema: Schema, vocabulary: Vocabulary, progress: Progress) -> list[PartnerSummary]:
+    summaries: list[PartnerSummary] = []
+    problems: list[HaemonyError] = []
+    for name, (partner, data) in request.partners.items():
+        try:
+            summaries.append(_partner(request, partner, data, target, schema, vocabulary, lambda step, name=name: progress(name, step)))  # type: ignore[misc]
+        except HaemonyError as error:
+            problems.append(error)
+    if problems:
+        kind = type(problems[0]) if len({type(p) for p in problems}) == 1 else BuildError
+        raise kind([p for error in problems for p in error.problems])
+    return summaries
+
+
+def _partner(
+    request: Request, partner: Partner, data: Path, target: Path, schema: Schema, vocabulary: Vocabulary, progress: Callable[[str], None]
+) -> PartnerSummary:
+    started = datetime.now(UTC)
+    out = target / "partners" / partner.name
+    with Session(target / "work" / partner.name, memory=request.memory) as session:
+        result = harmonise(session, schema, vocabulary, partner, data, request.secret, progress)
+        checked = target / "work" / partner.name / "checked"
+        for name, table in result.records.items():
+            session.write(table, checked / f"{name}.parquet")
+        progress("validating")
+        violations = out / "violations.parquet"
+        out.mkdir(parents=True, exist_ok=True)
+        validate(checked, request.shapes, vocabulary.ancestors, violations, request.processes, name=lambda c: vocabulary[c].name)
+        progress("writing records and ledger")
+        broken = session.read(violations)
+        records, outcast = _without_quarantined(session, schema, result.records, broken)
+        counts = _write_records(session, schema, result, records, out)
+        book, fates = account(session, result, outcast, request.tolerated)
+        session.write(book, out / "ledger.parquet")
+        _write_sources(session, result, outcast, fates, out)
+        _write_mappings(session, partner, out)
+        return PartnerSummary(
+            partner.name, partner.title, counts, _totals(session, book, "fate", book.cells.sum()), _totals(session, broken, "severity", broken.count()),
+            (datetime.now(UTC) - started).total_seconds(),
+        )
+
+
+def _totals(session: Session, table: Table, by: str, number: Column) -> dict[str, int]:
+    return {str(key): int(n) for key, n in session.rows(table.group_by(by).agg(n=number).order_by(by))}
+
+
+def _without_quarantined(session: Session, schema: Schema, records: Mapping[str, Table], broken: Table) -> tuple[dict[str, Table], Table]:
+    """Take out the records that break a shape, and what cannot stand without them; flag those that only warn.
+
+    A record of a quarantined patient goes with it. A record that refers to a quarantined one stays, without the
+    reference and flagged ``dependent``.
+    """
+    bad = broken.filter(broken.severity == "Violation")
+    bad = session.lay(bad.group_by(id=bad.record_id).agg(reason=bad["shape"].min()), "checked/bad")
+    warned = broken.filter(broken.severity != "Violation")
+    warned = session.lay(warned.group_by(warned_id=warned.record_id).agg(warnings=warned["shape"].collect(distinct=True).sort()), "checked/warned")
+    outcasts = [bad]
+    kept: dict[str, Table] = {}
+    for cls in schema.records:
+        if cls.name not in records:
+            continue
+        table = records[cls.name]
+        orphans = table.semi_join(bad, table.patient == bad.id).anti_join(bad, "id")
+        outcasts.append(orphans.select("id", reason=ibis.literal(DEPENDENT)))
+        table = table.anti_join(bad, "id").anti_join(bad.rename(patient="id"), "patient")
+        kept[cls.name] = session.lay(_flagged(_unreferred(cls, table, bad), warned), f"kept/{cls.name}")
+    whole = outcasts[0].select("id", "reason")
+    for more in outcasts[1:]:
+        whole = whole.union(more)
+    return kept, session.lay(whole.distinct(), "checked/outcast")
+
+
+def _unreferred(cls: RecordClass, table: Table, bad: Table) -> Table:
+    """Empty the references to quarantined records."""
+    for reference in (f.name for f in cls.fields if f.kind == "reference" and f.role == "link"):
+        gone = bad.select(gone="id")
+        joined = table.left_join(gone, table[reference] == gone.gone)
+        table = joined.mutate(**{
+            reference: ibis.ifelse(joined.gone.isnull(), joined[reference], no("string")),
+            "flags": ibis.ifelse(joined.gone.isnull(), joined.flags, joined.flags.concat(texts(ibis.literal(DEPENDENT)))),
+        }).drop("gone")
+    return table
+
+
+def _flagged(table: Table, warned: Table) -> Table:
+    joined = table.left_join(warned, table.id == warned.warned_id)
+    return joined.mutate(flags=ibis.ifelse(joined.warned_id.isnull(), joined.flags, joined.flags.concat(joined.warnings))).drop("warned_id", "warnings")
+
+
+def _write_records(session: Session, schema: Schema, result: Harmonised, records: Mapping[str, Table], out: Path) -> dict[str, int]:
+    for name, table in records.items():
+        session.write(table, out / "records" / f"{name}.parquet")
+    written = {name: session.read(out / "records" / f"{name}.parquet") for name in records}
+    counts = {name: session.count(table) for name, table in written.items()}
+    for shared in schema.shared:
+        table = shared_records(schema, shared, written)
+        if table is not None:
+            session.write(table, out / "records" / f"{shared.name}.parquet")
+    patients = written["Patient"]
+    tested = result.tested.semi_join(patients, result.tested.patient == patients.id)
+    session.write(tested, out / "records" / "tested.parquet")
+    session.write(result.panels.semi_join(tested, result.panels.id == tested.panel), out / "records" / "Panel.parquet")
+    return counts
+
+
+def _write_sources(session: Session, result: Harmonised, outcast: Table, fates: Table, out: Path) -> None:
+    """Write which cells each record stands on, and every cell that was quarantined."""
+    files = session.table("files", {"table": pa.string(), "file": pa.string()}, [(s.name, s.file) for s in result.delivery.partner.tables.values()])
+    good = result.sources.filter(result.sources.fate == LOADED).anti_join(outcast, "id").join(files, "table")
+    session.write(good.select("table", "file", "row", "column", "field", "mappings", "class", record_id="id").order_by("record_id"), out / "sources.parquet")
+    issues = fates.filter(fates.fate == QUARANTINED).join(files, "table")
+    session.write(issues.select("table", "file", "row", "column", "fate", "reason", "text", "rule").order_by("table", "row", "column"), out / "issues.parquet")
+
+
+MAPPING_COLUMNS: Final = ("partner", "file", "line", "subject", "predicate", "object", "author", "reviewer", "date", "justification", "comment")
+
+
+def _write_mappings(session: Session, partner: Partner, out: Path) -> None:
+    """Write the lines of the partner's files, so that a record's mapping rows can be read beside it."""
+    rows: list[tuple[Any, ...]] = [
+        (partner.name, DICTIONARY, r.line, f"{r.table}.{r.variable}", r.use, _target(r.record_class, r.tag, r.field), "", "", "", "", r.note or r.label)
+        for r in partner.dictionary
+    ]
+    rows += [
+        (partner.name, CONCEPTS, c.line, f"{c.table}.{c.variable}" + (f" = {c.text}" if c.text is not None else ""), c.predicate, f"{c.object_curie} {c.object_label}".strip(),
+         c.author, c.reviewer, c.date, c.justification, c.comment)
+        for c in partner.concepts
+    ]
+    columns = {name: pa.int64() if name == "line" else pa.string() for name in MAPPING_COLUMNS}
+    session.write(session.table("mappings", columns, rows), out / "mappings.parquet")
+
+
+def _target(record_class: str, tag: str, field_name: str) -> str:
+    return ".".join(part for part in (f"{record_class}#{tag}" if tag else record_class, field_name) if part)
+
+
+def _carry_over(request: Request, target: Path) -> None:
+    """Take over the partners that this build does not touch, as links to the same files."""
+    current = request.folder / CURRENT
+    if not current.exists():
+        return
+    for former in sorted((current / "partners").iterdir()):
+        if former.name not in request.partners:
+            shutil.copytree(former, target / "partners" / former.name, copy_function=os.link)
+
+
+def _describe(target: Path, vocabulary: Vocabulary, summaries: Sequence[PartnerSummary]) -> None:
+    about = {
+        "id": target.name.removesuffix(PARTIAL), "built_at": datetime.now(UTC).isoformat(timespec="seconds"), "vocabulary": vocabulary.release,
+        "partners": sorted(p.name for p in (target / "partners").iterdir()),
+    }
+    (target / "build.json").write_text(json.dumps(about, indent=2) + "\n")
+    for summary in summaries:
+        (target / "partners" / summary.name / "summary.json").write_text(json.dumps(summary.__dict__, indent=2) + "\n")
+
+
+def _become_current(folder: Path, target: Path) -> None:
+    """Make a complete build the current one in a single rename, and remove the former ones."""
+    complete = target.with_name(target.name.removesuffix(PARTIAL))
+    target.rename(complete)
+    link = folder / f".{CURRENT}-{uuid4().hex[:6]}"
+    link.symlink_to(Path("builds") / complete.name)
+    os.replace(link, folder / CURRENT)
+    for former in (folder / "builds").iterdir():
+        if former != complete:
+            shutil.rmtree(former, ignore_errors=True)
+

@@ -1,0 +1,219 @@
+"""Facts: deliveries of the same fact joined, by `owl:hasKey` and by what says less; disagreement settled or marked.
+
+A *group* is what says exactly the same; a *fact* is a group that no other group of the patient says more than,
+together with the groups that say less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import ibis
+import pyarrow as pa
+
+from haemony.engine.plan import both, choose, digest, either, no, texts, union
+from haemony.engine.session import Column, Session, Table
+from haemony.graph_loader.instances import columns_of
+from haemony.ontology.schema import RecordClass
+from haemony.ontology.vocabulary import Vocabulary
+
+#: Rank of a table that a written `prefer` does not name.
+UNRANKED: Final = 999
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The facts of one class, which instances each stands on, and what was left out."""
+
+    table: Table
+    members: Table
+    overruled: Table
+    duplicates: Table
+
+
+def join_facts(
+    session: Session, cls: RecordClass, instances: Table, vocabulary: Vocabulary, partner: str, prefer: Sequence[str]
+) -> Facts:
+    """Join the instances of a class into facts.
+
+    Rows of one column never join: identical ones collapse; others are two facts in a repeatable class, and
+    ``duplicate-key`` in any other. A field on which members disagree is empty and ``disputed``, unless ``prefer``
+    names the table that decides; then the other cells are ``overruled``.
+    """
+    name = f"facts/{cls.name}"
+    own = session.lay(_grouped(cls, instances, prefer), f"{name}.own")
+    duplicates = own.filter(own.doubled).select("instance")
+    own = own.filter(~own.doubled)
+    edges = _edges(session, cls, own, vocabulary, name)
+    members = session.lay(_members(own, edges), f"{name}.members")
+    table = session.lay(_merged(cls, own, members, partner, bool(prefer)), name)
+    overruled = _overruled(cls, own, members, table) if prefer else _none_overruled(own)
+    return Facts(table, members, session.lay(overruled, f"{name}.overruled"), duplicates)
+
+
+def fact_id(partner: str, cls: str, group: Column) -> Column:
+    """Return the stable id of a record: of its partner, class and key."""
+    return digest([ibis.literal(partner), ibis.literal(cls), group])
+
+
+def patient_id(partner: str, patient: Column) -> Column:
+    """Return the id of the Patient record that a pseudonym stands for."""
+    return fact_id(partner, "Patient", digest([patient]))
+
+
+def concept_key(cls: RecordClass, table: Table) -> Column:
+    """Return a record's concepts as text: one id, or several in order."""
+    if not cls.has("concept"):
+        return ibis.literal("")
+    if cls.field("concept").many:
+        return table.concept.map(lambda c: c.cast("string")).join(",")
+    return table.concept.cast("string").fill_null("")
+
+
+def other_keys(cls: RecordClass) -> list[str]:
+    """Return the key fields beside patient and concept."""
+    return [k for k in cls.key if k not in ("patient", "concept")]
+
+
+def _grouped(cls: RecordClass, instances: Table, prefer: Sequence[str]) -> Table:
+    """Give each instance its group, and say where rows of one column contradict each other."""
+    ranks = [(instances["table"] == t, ibis.literal(i)) for i, t in enumerate(prefer)]
+    own = instances.mutate(concept_key=concept_key(cls, instances), rank=choose(ranks, ibis.literal(UNRANKED if prefer else 0)))
+    own = own.mutate(identity=digest([own.patient, *([own.concept_key] if "concept" in cls.key else []), *(own[k] for k in other_keys(cls))]))
+    fields = [c for c in columns_of(cls) if c not in ("instance", "spec", "table", "row", "patient", "concept")]
+    own = own.mutate(content=digest([own.concept_key, *(own[f] for f in fields)]))
+    window = ibis.window(group_by=[own.identity, own.spec], order_by=own.content)
+    own = own.mutate(ordinal=ibis.dense_rank().over(window))
+    contradicts = (own.ordinal.max().over(ibis.window(group_by=[own.identity, own.spec])) > 0) & ibis.literal(not cls.repeatable and cls.name != "Patient")
+    repeated = ibis.literal(cls.repeatable) & (own.ordinal > 0)
+    return own.mutate(doubled=contradicts, group=ibis.ifelse(repeated, digest([own.identity, own.ordinal]), own.identity)).drop("content", "ordinal", "identity")
+
+
+def _edges(session: Session, cls: RecordClass, own: Table, vocabulary: Vocabulary, name: str) -> Table:
+    """Return (less, more): groups of one patient of which the first says less and fits the second."""
+    keys = other_keys(cls)
+    said = session.lay(own.select("group", "patient", "spec", "concept_key", *keys).distinct(), f"{name}.said")
+    pairs = session.rows(said.select("spec", "concept_key").distinct())
+    columns = {"spec": pa.int64(), "concept_key": pa.string(), "spec_more": pa.int64(), "concept_more": pa.string()}
+    fits = session.table(f"{name}.fits", columns, _fitting(pairs, vocabulary, with_equal=bool(keys)))
+    more = said.view()
+    joined = said.join(fits, ["spec", "concept_key"]).join(
+        more, [("patient", "patient"), ("spec_more", "spec"), ("concept_more", "concept_key")], rname="more_{name}"
+    )
+    compatible = both([joined[k].isnull() | (joined[k] == joined[f"more_{k}"]).fill_null(False) for k in keys])
+    strictly = either([joined.concept_key != joined.concept_more, *(joined[k].isnull() & joined[f"more_{k}"].notnull() for k in keys)])
+    edges = joined.filter(compatible & strictly & (joined.group != joined.more_group)).select(less=joined.group, more=joined.more_group).distinct()
+    edges = session.lay(edges, f"{name}.less")
+    specs = own.select("group", "spec").distinct()
+    same_column = edges.join(specs, edges.less == specs.group).select("less", "more", "spec")
+    specs = specs.view()
+    same_column = same_column.join(specs, (same_column.more == specs.group) & (same_column.spec == specs.spec)).select("less", "more").distinct()
+    return session.lay(edges.anti_join(same_column, ["less", "more"]), f"{name}.edges")
+
+
+def _fitting(pairs: Sequence[tuple[Any, ...]], vocabulary: Vocabulary, *, with_equal: bool) -> list[tuple[Any, ...]]:
+    """Return which (column, concepts) say less than, or the same as, which others; rows of one column never join."""
+    parsed = [(spec, key, [int(c) for c in key.split(",") if c]) for spec, key in pairs]
+    by_concept: dict[int, list[tuple[int, str, frozenset[int]]]] = {}
+    for spec, key, concepts in parsed:
+        if concepts:
+            above = frozenset().union(*(vocabulary.ancestors(c) for c in concepts))
+            for ancestor in above:
+                by_concept.setdefault(ancestor, []).append((spec, key, above))
+    fits = []
+    for spec, key, concepts in parsed:
+        candidates = by_concept.get(concepts[0], []) if concepts else [(s, k, frozenset[int]()) for s, k, _ in parsed if not k]
+        for other_spec, other_key, above in candidates:
+            if other_spec != spec and all(c in above for c in concepts) and (other_key != key or with_equal):
+                fits.append((spec, key, other_spec, other_key))
+    return fits
+
+
+def _members(own: Table, edges: Table) -> Table:
+    """Return (fact, instance): a group that says less joins every fact it fits, and stands alone only without one."""
+    less = edges.select(other=edges.less).distinct()
+    facts = edges.anti_join(less, edges.more == less.other)
+    joining = facts.select("less").distinct()
+    alone = own.anti_join(joining, own.group == joining.less).select(fact="group", instance="instance")
+    joined = own.join(facts, own.group == facts.less).select(fact="more", instance="instance")
+    return union([alone, joined.distinct()])
+
+
+def _merged(cls: RecordClass, own: Table, members: Table, partner: str, preferred: bool) -> Table:
+    """Return one row a fact: members' fields merged, disputed fields empty and named."""
+    all_ = members.join(own, "instance")
+    all_ = all_.mutate(is_own=all_.group == all_.fact)
+    merged: dict[str, Column] = {"patient": all_.patient.max(), "best_rank": all_["rank"].min(), "parts": all_.instance.count()}
+    disputes: dict[str, Column] = {}
+    for field in (f for f in cls.fields if f.name in columns_of(cls)):
+        column = all_[field.name]
+        if field.name == "concept":
+            merged["concept"] = column.arbitrary(where=all_.is_own)
+            merged["concept_key"] = all_.concept_key.arbitrary(where=all_.is_own)
+            continue
+        if preferred:
+            merged[field.name] = column.argmin(all_["rank"], where=column.notnull())
+            continue
+        agree = _agree(column) if field.kind == "decimal" else column.nunique() <= 1
+        merged[field.name] = ibis.ifelse(agree, _more_precise(column) if field.kind == "decimal" else column.max(), no(str(column.type()))) if field.role != "derived" else column.max()
+        if field.role != "derived":
+            disputes[field.name] = ~agree
+    facts = all_.group_by("fact").agg(**merged, **{f"dispute {name}": value for name, value in disputes.items()})
+    named = [ibis.ifelse(facts[f"dispute {name}"], ibis.literal(name), no("string")) for name in disputes]
+    facts = facts.mutate(disputed=texts(*named), id=fact_id(partner, cls.name, facts.fact))
+    return facts.drop(*(f"dispute {name}" for name in disputes))
+
+
+def _scale(number: Column) -> Column:
+    """Return the number of decimal places that a number uses."""
+    return number.cast("string").re_extract(r"[.]([0-9]*?)0*$", 1).length()
+
+
+def _agree(number: Column) -> Column:
+    """Tell whether numbers agree at the coarser precision: they differ by no more than rounding would."""
+    half = choose([(_scale(number).min() == s, ibis.literal(f"{0.5 * 10**-s:.7f}").cast("decimal(18,7)")) for s in range(6)], ibis.literal("0").cast("decimal(18,7)"))
+    return ((number.max() - number.min()) <= half).fill_null(True)
+
+
+def _more_precise(number: Column) -> Column:
+    """Return the number with the most decimal places."""
+    return number.argmax(_scale(number))
+
+
+def _overruled(cls: RecordClass, own: Table, members: Table, facts: Table) -> Table:
+    """Return (fact, instance, field): what a preferred table overruled."""
+    joined = members.join(own, "instance").join(facts, "fact", rname="chosen_{name}")
+    parts = []
+    for field in (f for f in cls.fields if f.name in columns_of(cls) and f.name != "concept" and f.role != "derived"):
+        differs = joined[field.name].notnull() & (joined[field.name] != joined[f"chosen_{field.name}"]).fill_null(False)
+        parts.append(joined.filter(differs).select("fact", "instance", field=ibis.literal(field.name)))
+    return union([*parts, _none_overruled(own)])
+
+
+def _none_overruled(own: Table) -> Table:
+    return own.filter(ibis.literal(False)).select(fact=own.group, instance=own.instance, field=ibis.literal(""))
+
+
+def censored(outcomes: Table, spec: int, others: Table) -> Table:
+    """Add the patients who had no event of an outcome that is delivered without a flag; a filled time is an event."""
+    seen = ibis.ifelse(outcomes.spec == spec, ibis.literal(True), outcomes.event)
+    outcomes = outcomes.mutate(event=seen)
+    had = outcomes.filter(outcomes.spec == spec).select("patient").distinct()
+    return union([outcomes, others.anti_join(had, "patient").select(*outcomes.columns)])
+
+
+def contradictions(pairs: Sequence[tuple[str, str]], vocabulary: Vocabulary) -> list[tuple[str, str]]:
+    """Return which absent concepts deny which present ones.
+
+    Absence of a concept denies it and its descendants. A gene answers for its sequence variants only: internal
+    tandem duplications, partial tandem duplications and fusions must be named to be denied.
+    """
+    named = vocabulary.named_alterations()
+    return [(absent, present) for absent, present in pairs if denies(int(absent), [int(c) for c in present.split(",") if c], vocabulary, named)]
+
+
+def denies(absent: int, present: Sequence[int], vocabulary: Vocabulary, named: frozenset[int]) -> bool:
+    """Tell whether the absence of one concept contradicts the presence of others."""
+    return any(vocabulary.is_a(c, absent) and (c not in named or absent in named) for c in present)

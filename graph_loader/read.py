@@ -1,0 +1,268 @@
+"""Read: land each delivered file as text with its row number, keys already replaced by pseudonyms."""
+
+from __future__ import annotations
+
+import csv
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from haemony.engine.errors import DeliveryError, Problem
+from haemony.engine.plan import keyed_hash, text_literal, without_missing
+from haemony.engine.session import Column, Session, Table
+from haemony.mappings.expression import to_ibis
+from haemony.mappings.model import Partner, TableSpec, Variable
+
+#: Names of the columns that landing adds; no delivered header looks like them.
+ROW: Final = "haemony_row"
+PATIENT: Final = "haemony_patient"
+
+#: Encodings that DuckDB's reader knows; others are re-encoded on the way.
+NATIVE_ENCODINGS: Final = {
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "utf-8-sig": "utf-8",
+    "ascii": "utf-8",
+    "latin-1": "latin-1",
+    "latin1": "latin-1",
+    "iso-8859-1": "latin-1",
+    "utf-16": "utf-16",
+}
+
+
+@dataclass(frozen=True)
+class Header:
+    """The first line of a delivered file, and how its lines end."""
+
+    path: Path
+    columns: tuple[str, ...]
+    bare_cr: bool
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A delivered table as it landed: text, one Parquet file, ``ROW`` counting as a spreadsheet does (header = row 1)."""
+
+    table: Table
+    rows: int
+    header: Header
+
+
+def read_headers(partner: Partner, data: Path) -> dict[str, Header]:
+    """Read the first line of every file of a delivery.
+
+    Raises ``DeliveryError`` with every missing, empty or unreadable file and every doubled header.
+    """
+    headers: dict[str, Header] = {}
+    problems: list[Problem] = []
+    for spec in partner.tables.values():
+        try:
+            headers[spec.name] = _read_header(spec, data / spec.file)
+        except DeliveryError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise DeliveryError(problems)
+    return headers
+
+
+def _read_header(spec: TableSpec, path: Path) -> Header:
+    def fail(message: str, advice: str) -> DeliveryError:
+        return DeliveryError([Problem(spec.file, None, "", message, advice)])
+
+    if not path.is_file():
+        raise fail(
+            "the file is missing.",
+            f"Deliver it, or correct `file` of table {spec.name!r} in partner.yaml (it is relative to --data).",
+        )
+    try:
+        with path.open(encoding=_decoder(spec.encoding), newline="") as lines:
+            sample = lines.read(1 << 16)
+            lines.seek(0)
+            reader = csv.reader(
+                lines,
+                delimiter=spec.separator,
+                quotechar=spec.quote or None,
+                quoting=csv.QUOTE_MINIMAL if spec.quote else csv.QUOTE_NONE,
+            )
+            first = next(reader, [])
+            second = next(reader, [])
+    except UnicodeError:
+        raise fail(f"the text is not {spec.encoding}.", "Set `encoding` of the table in partner.yaml.") from None
+    except LookupError:
+        raise fail(f"there is no encoding {spec.encoding!r}.", "Set `encoding` of the table in partner.yaml.") from None
+    except csv.Error:
+        raise fail(
+            "the first lines cannot be read as a table.", "Check `separator` and `quote` in partner.yaml."
+        ) from None
+    columns = [name.strip() for name in first]
+    if not any(columns):
+        raise fail("the file is empty.", "Deliver it again, with a header line.")
+    if len(second) == len(columns) + 1:
+        columns = ["row.names", *columns]  # R's write.table leaves the row names without a header
+    if doubled := sorted({name for name in columns if columns.count(name) > 1}):
+        raise fail(
+            f"the header names {', '.join(map(repr, doubled))} more than once.", "Every column needs a name of its own."
+        )
+    return Header(path, tuple(columns), bare_cr=sample.count("\r") - sample.count("\r\n") > sample.count("\n"))
+
+
+def _decoder(encoding: str) -> str:
+    return "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
+
+
+def land(
+    session: Session, partner: Partner, variables: Sequence[Variable], headers: Mapping[str, Header]
+) -> dict[str, Landed]:
+    """Land all tables of a delivery; raise ``DeliveryError`` with every row whose structure is broken.
+
+    Columns marked ``drop`` are not read. Keys are replaced by keyed hashes before anything is written.
+    """
+    landed: dict[str, Landed] = {}
+    problems: list[Problem] = []
+    for spec in partner.tables.values():
+        mine = [v for v in variables if v.table == spec.name and not v.derived]
+        linked = _linking_columns(partner, spec)
+        table = _land_table(session, partner.name, spec, headers[spec.name], mine, linked)
+        _re_encoded_path(session, spec).unlink(missing_ok=True)
+        problems.extend(_rejected_rows(session, spec))
+        landed[spec.name] = Landed(table, session.count(table), headers[spec.name])
+        if not landed[spec.name].rows and not problems:
+            problems.append(Problem(spec.file, None, "", "the file has a header and no rows.", "Deliver it again."))
+    if problems:
+        raise DeliveryError(problems)
+    return landed
+
+
+def _linking_columns(partner: Partner, spec: TableSpec) -> set[str]:
+    """Return the columns of a table that stand for patients or samples: only their hashes are kept."""
+    keys = {spec.patient.column} if spec.patient.column else set()
+    keys |= {
+        other.patient.through[1]
+        for other in partner.tables.values()
+        if other.patient.through and other.patient.through[0] == spec.name
+    }
+    return {key for key in keys if key}
+
+
+def _land_table(
+    session: Session, partner: str, spec: TableSpec, header: Header, variables: Sequence[Variable], linked: set[str]
+) -> Table:
+    source = _csv_table(session, spec, header)
+    clean = source.mutate(
+        **{v.column: without_missing(source[v.column], spec.codes(v.column)) for v in variables if v.use != "drop"}
+    )
+    key = clean[spec.patient.column] if spec.patient.column else to_ibis(spec.patient.expression, clean)
+    columns: dict[str, Column] = {ROW: clean[ROW], PATIENT: pseudonym(partner, key)}
+    for variable in variables:
+        if variable.use == "key" or variable.column in linked:
+            columns[variable.column] = pseudonym(partner, clean[variable.column])
+        elif variable.use != "drop":
+            columns[variable.column] = clean[variable.column]
+    return session.lay(clean.select(**columns), f"land/{spec.name}")
+
+
+def pseudonym(partner: str, key: Column) -> Column:
+    """Return the keyed hash that stands for a partner's patient or sample key."""
+    return keyed_hash(text_literal(partner) + text_literal("\x1f") + key)
+
+
+def _csv_table(session: Session, spec: TableSpec, header: Header) -> Table:
+    """Name a delivered file as a view of all-text columns with their row number."""
+    path, encoding = header.path, NATIVE_ENCODINGS.get(spec.encoding.lower(), "")
+    if not encoding:
+        path, encoding = _re_encoded(session, spec, path), "utf-8"
+    columns = ", ".join(f"{_quoted(name)}: 'VARCHAR'" for name in header.columns)
+    options = {
+        "delim": _quoted(spec.separator),
+        "quote": _quoted(spec.quote),
+        "escape": _quoted(spec.quote),
+        "encoding": _quoted(encoding),
+        "columns": "{" + columns + "}",
+        "header": "false",
+        "skip": "1",
+        "auto_detect": "false",
+        "store_rejects": "true",
+        "new_line": "'\\r'" if header.bare_cr else "'\\n'",
+    }
+    view = f"delivered_{spec.name}"
+    listed = ", ".join(f"{name} = {value}" for name, value in options.items())
+    session.sql(
+        f'CREATE OR REPLACE TEMP VIEW "{view}" AS SELECT row_number() OVER () + 1 AS {ROW}, * FROM read_csv({_quoted(str(path))}, {listed})'
+    )
+    return session.connection.table(view)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _re_encoded_path(session: Session, spec: TableSpec) -> Path:
+    return session.folder / "land" / f"{spec.name}.utf8"
+
+
+def _re_encoded(session: Session, spec: TableSpec, path: Path) -> Path:
+    """Copy a file of an encoding that the engine lacks as UTF-8, in the session's private folder."""
+    target = _re_encoded_path(session, spec)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        path.open(encoding=spec.encoding, newline="") as source,
+        target.open("w", encoding="utf-8", newline="") as copy,
+    ):
+        while chunk := source.read(1 << 20):
+            copy.write(chunk)
+    return target
+
+
+#: What DuckDB calls a broken row, and how a curator would say it. Its own message repeats the row's text, so it is not used.
+ROW_FAULTS: Final = {
+    "MISSING COLUMNS": "the row has too few columns; the file may be cut short.",
+    "TOO MANY COLUMNS": "the row has too many columns; a separator may stand unquoted in a text.",
+    "UNQUOTED VALUE": "a quotation mark is opened and never closed.",
+    "INVALID ENCODING": "the text is not of the encoding that partner.yaml names.",
+    "LINE SIZE OVER MAXIMUM": "the line is too long; a quotation mark may be missing.",
+    "INVALID STATE": "text stands after a closing quotation mark.",
+}
+
+
+def _rejected_rows(session: Session, spec: TableSpec) -> list[Problem]:
+    found = (
+        session.connection.con.execute(
+            "SELECT line, error_type::VARCHAR, min(column_name) FROM reject_errors GROUP BY ALL ORDER BY ALL LIMIT 1000"
+        ).fetchall()
+        if "reject_errors" in _temporary_tables(session)
+        else []
+    )
+    for name in ("reject_errors", "reject_scans"):
+        session.sql(f"DROP TABLE IF EXISTS {name}")
+    return [
+        Problem(
+            spec.file, line, column or "", ROW_FAULTS.get(kind, "the row cannot be read."), "Deliver the file again."
+        )
+        for line, kind, column in found
+    ]
+
+
+def _temporary_tables(session: Session) -> set[str]:
+    return {name for (name,) in session.connection.con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+
+
+def set_secret(session: Session, secret: str) -> None:
+    """Give a session the secret under which keys become pseudonyms."""
+    session.connection.con.execute(f"SET VARIABLE haemony_secret = {_quoted(secret)}")
+
+
+def read_secret(path: Path) -> str:
+    """Read the secret of this installation; make it on the first run.
+
+    It is 256 random bits in a file that only its owner can read, outside every build folder. Whoever holds it can
+    link a pseudonym to a key; whoever loses it cannot link a later delivery to an earlier one.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32))
+    return path.read_text().strip()

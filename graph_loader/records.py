@@ -1,0 +1,160 @@
+"""Records: facts as they are kept, with ids, links, derived fields, sources, flags and a content hash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import ibis
+import pyarrow as pa
+
+from haemony.engine.plan import both, choose, digest, no, texts, union
+from haemony.engine.session import Column, Session, Table
+from haemony.graph_loader.cells import Spec
+from haemony.graph_loader.facts import Facts, patient_id
+from haemony.graph_loader.instances import ENGINE_TYPES
+from haemony.graph_loader.read import ROW
+from haemony.graph_loader.rows import Delivery
+from haemony.mappings.model import Link
+from haemony.ontology.schema import Field, RecordClass, Schema
+from haemony.ontology.vocabulary import Vocabulary
+
+#: What a record carries beside the fields of its class.
+BEFORE: Final = ("id", "patient", "dataset")
+AFTER: Final = ("sources", "mappings", "disputed", "flags", "hash")
+
+LINK_NONE, LINK_SEVERAL, DUPLICATE_ROW, PANEL_SILENT = "link-none", "link-several", "duplicate-row", "panel-silent"
+
+
+def linked(session: Session, delivery: Delivery, specs: Sequence[Spec], facts: Mapping[str, Facts], instances: Mapping[str, Table]) -> Table:
+    """Return (class, fact, field, target): the record that each record belongs to; no target where none or several fit."""
+    parts = []
+    for spec in specs:
+        link = next((v.of for v in spec.variables if v.of), None)
+        if link is None:
+            continue
+        target = next(s for s in specs if s.table == link.table and s.record.endswith(f"#{link.tag}"))
+        child = _tied(delivery, spec, link, facts[spec.record_class], instances[spec.record_class])
+        parent = _tied(delivery, target, link, facts[target.record_class], instances[target.record_class])
+        ids = facts[target.record_class].table
+        parent = parent.join(ids, "fact").select("patient", "tie", target=ids.id)
+        tied = child.left_join(parent, ["patient", "tie"])
+        found = tied.group_by("fact").agg(n=tied.target.nunique(), one=tied.target.max())
+        parts.append(found.select(
+            "fact", field=ibis.literal(link.field), target=ibis.ifelse(found.n == 1, found.one, no("string")),
+            flag=choose([(found.n == 0, ibis.literal(LINK_NONE)), (found.n > 1, ibis.literal(LINK_SEVERAL))], no("string")),
+            **{"class": ibis.literal(spec.record_class)},
+        ).select("class", "fact", "field", "target", "flag"))
+    if parts:
+        return session.lay(union(parts), "records/links")
+    return session.table("records/links", {c: pa.string() for c in ("class", "fact", "field", "target", "flag")}, [])
+
+
+def _tied(delivery: Delivery, spec: Spec, link: Link, facts: Facts, instances: Table) -> Table:
+    """Return (fact, patient, tie): what both ends of a link must share, a column's text or the row itself."""
+    mine = instances.filter(instances.spec == spec.number)
+    if not link.by:
+        tied = mine.select("instance", "patient", tie=mine.row.cast("string"))
+    else:
+        rows = delivery.tables[spec.table]
+        tied = mine.join(rows, mine.row == rows[ROW]).select("instance", "patient", tie=rows[link.by])
+    return tied.join(facts.members, "instance").select("fact", "patient", "tie").distinct()
+
+
+def make_records(
+    session: Session, cls: RecordClass, facts: Table, sources: Table, links: Table, flags: Table, delivery: Delivery, vocabulary: Vocabulary, schema: Schema
+) -> Table:
+    """Make the record table of a class from its facts, in the columns that ``docs/architecture.md`` lists."""
+    mine = links.filter(links["class"] == cls.name)
+    table = facts
+    for field in cls.fields:
+        if field.role == "link":
+            here = mine.filter(mine.field == field.name).select("fact", **{field.name: mine.target})
+            table = table.left_join(here, "fact").drop("fact_right")
+    table = table.left_join(_listed(sources), "fact").drop("fact_right").left_join(_flags(flags), "fact").drop("fact_right")
+    table = table.mutate(**_derived(session, cls, table, vocabulary))
+    table = table.mutate(**{f.name: no(engine_type(f)) for f in cls.fields if f.name not in table.columns})
+    table = table.mutate(**_shared_ids(cls, table, schema))
+    fields = [f.name for f in cls.fields]
+    empty = texts()
+    pseudonym = table.patient
+    table = table.mutate(
+        patient=patient_id(delivery.partner.name, pseudonym), dataset=ibis.literal(delivery.partner.name),
+        sources=table.sources.fill_null(empty), mappings=table.mappings.fill_null(empty), flags=table.flags.fill_null(empty),
+    )
+    content = [ibis.literal(cls.name), table.patient, *(_as_text(cls.field(f), table[f]) for f in fields), table.disputed.join(",")]
+    table = table.mutate(hash=digest(content))
+    table = table.mutate(**{f: table[f].cast(engine_type(cls.field(f))) for f in fields})
+    kept = table.select(*BEFORE, *fields, *AFTER)
+    return session.lay(kept, f"records/{cls.name}")
+
+
+def engine_type(field: Field) -> str:
+    """Return how a field is kept in Parquet.
+
+    >>> from haemony.ontology.schema import read_schema
+    >>> engine_type(read_schema()["Treatment"].field("concept"))
+    'array<int64>'
+    """
+    kind = ENGINE_TYPES[field.kind]
+    return f"array<{kind}>" if field.many else kind
+
+
+def _as_text(field: Field, column: Column) -> Column:
+    return column.map(lambda c: c.cast("string")).join(",") if field.many else column.cast("string")
+
+
+def _listed(sources: Table) -> Table:
+    """Gather the cells and the mapping rows that each fact stands on."""
+    cell = ibis.literal(":").join([sources["table"], sources.row.cast("string"), sources.column])
+    cells = sources.mutate(cell=cell)
+    listed = cells.group_by("fact").agg(sources=cells.cell.collect(distinct=True).sort())
+    rows = sources.select("fact", mapping=sources.mappings.unnest()).distinct()
+    rows = rows.group_by("fact").agg(mappings=rows.mapping.collect().sort())
+    return listed.left_join(rows, "fact").drop("fact_right")
+
+
+def _flags(flags: Table) -> Table:
+    return flags.group_by("fact").agg(flags=flags.flag.collect(distinct=True).sort())
+
+
+def _derived(session: Session, cls: RecordClass, table: Table, vocabulary: Vocabulary) -> dict[str, Column]:
+    """Compute what no column delivers: the gene of a concept, the order of a patient's treatments."""
+    derived: dict[str, Column] = {}
+    if cls.has("gene") and cls.has("concept"):
+        concepts = [row[0] for row in session.rows(table.select("concept").distinct()) if row[0] is not None]
+        genes = [(ibis.literal(c), ibis.literal(g)) for c in concepts if (g := vocabulary.gene_of(c)) is not None]
+        derived["gene"] = table.concept.cases(*genes, else_=no("int64")) if genes else no("int64")
+    if cls.has("sequence"):
+        timed = ibis.ifelse(table.start_day.isnull(), ibis.literal(1), ibis.literal(0))
+        window = ibis.window(group_by=[table.patient, timed], order_by=[table.start_day, table.id])
+        order = ibis.row_number().over(window) + 1
+        derived["sequence"] = ibis.ifelse(table.start_day.notnull(), order.cast("int64"), no("int64"))
+    return derived
+
+
+def _shared_ids(cls: RecordClass, table: Table, schema: Schema) -> dict[str, Column]:
+    """Return the ids of the shared nodes that a record refers to, made of the fields both have (Variant)."""
+    ids = {}
+    for field in cls.fields:
+        if field.kind == "reference" and field.role == "derived":
+            shared = schema[field.range]
+            required = [f.name for f in shared.fields if f.required]
+            others = [k for k in shared.key if k not in required]
+            known = both([table[r].notnull() for r in required]) & ~both([table[k].isnull() for k in others])
+            ids[field.name] = ibis.ifelse(known, digest([ibis.literal(shared.name), *(table[k] for k in shared.key)]), no("string"))
+    return ids
+
+
+def shared_records(schema: Schema, shared: RecordClass, records: Mapping[str, Table]) -> Table | None:
+    """Return the shared nodes that the records refer to: one row for each distinct key."""
+    parts = []
+    for cls in schema.records:
+        field = next((f for f in cls.fields if f.range == shared.name and f.role == "derived"), None)
+        if field and cls.name in records:
+            table = records[cls.name]
+            parts.append(table.filter(table[field.name].notnull()).select(id=table[field.name], **{f.name: table[f.name] for f in shared.fields}))
+    if not parts:
+        return None
+    rows = union(parts)
+    return rows.group_by("id").agg(**{f.name: rows[f.name].max() for f in shared.fields})

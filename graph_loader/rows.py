@@ -1,0 +1,182 @@
+"""Rows: each delivered table with derived columns, the fate of whole rows, and its points in time as days."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import ibis
+
+from haemony.engine.plan import choose, days_between, no, scaled, to_date, to_decimal, union, whole
+from haemony.engine.session import Column, Session, Table
+from haemony.graph_loader.read import PATIENT, ROW, Landed
+from haemony.mappings.expression import to_ibis
+from haemony.mappings.model import Partner, Variable
+from haemony.ontology.schema import Schema
+from haemony.ontology.units import factor
+
+#: Why no cell of a row can load; null for a row that counts.
+FATE: Final = "haemony_fate"
+#: The patient's index date, null where times are delivered relative to it.
+INDEX_DATE: Final = "haemony_index_date"
+
+#: The reasons of whole rows.
+UNKNOWN_PATIENT, DUPLICATE_KEY, WHERE = "unknown-patient", "duplicate-key", "where"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A delivery ready to be read cell by cell."""
+
+    partner: Partner
+    variables: tuple[Variable, ...]
+    tables: Mapping[str, Table]
+    roster: Table
+    days: Table
+    landed: Mapping[str, Landed]
+
+    def of(self, table: str) -> list[Variable]:
+        """Return the variables of one table."""
+        return [v for v in self.variables if v.table == table]
+
+
+def prepare(
+    session: Session, schema: Schema, partner: Partner, variables: Sequence[Variable], landed: Mapping[str, Landed]
+) -> Delivery:
+    """Prepare the rows of every table of a delivery.
+
+    A row of a patient that the roster lacks, or has twice, keeps its cells out (``FATE``); so does a row that the
+    table's ``where`` leaves out. Expressions see one row of trimmed text.
+    """
+    patients = {name: _with_patient(name, partner, landed) for name in partner.tables}
+    roster = session.lay(_roster(patients[partner.patients]), "rows/roster")
+    dates = _index_dates(partner, variables, patients)
+    tables = {}
+    for name, table in patients.items():
+        spec = partner.tables[name]
+        derived = table.mutate(**{column: to_ibis(text, table) for column, text in spec.derive.items()})
+        kept = to_ibis(spec.where.keep, derived).fill_null(False) if spec.where else ibis.literal(True)
+        known = derived.left_join(roster, derived[PATIENT] == roster.patient)
+        fate = choose(
+            [
+                (known.patient.isnull(), ibis.literal(UNKNOWN_PATIENT)),
+                (known.times > 1, ibis.literal(DUPLICATE_KEY)),
+                (~kept, ibis.literal(WHERE)),
+            ],
+            no("string"),
+        )
+        rows = known.mutate(**{FATE: fate}).drop("patient", "times")
+        tables[name] = session.lay(_with_index_date(rows, dates), f"rows/{name}")
+    days = session.lay(_days(schema, partner, variables, tables), "rows/days")
+    return Delivery(partner, tuple(variables), tables, roster.filter(roster.times == 1), days, landed)
+
+
+def _with_patient(name: str, partner: Partner, landed: Mapping[str, Landed]) -> Table:
+    """Give each row its patient, through the sample sheet where the table names samples."""
+    table, key = landed[name].table, partner.tables[name].patient
+    if key.through is None:
+        return table
+    sheet_name, sample = key.through
+    sheet = landed[sheet_name].table
+    sheet = sheet.group_by(haemony_sample=sheet[sample]).agg(
+        haemony_owner=sheet[PATIENT].min(), haemony_owners=sheet[PATIENT].nunique()
+    )
+    joined = table.left_join(sheet, table[PATIENT] == sheet.haemony_sample)
+    owner = ibis.ifelse(joined.haemony_owners == 1, joined.haemony_owner, no("string"))
+    return joined.mutate(**{PATIENT: owner}).drop("haemony_sample", "haemony_owner", "haemony_owners")
+
+
+def _roster(table: Table) -> Table:
+    keyed = table.filter(table[PATIENT].notnull())
+    return keyed.group_by(patient=keyed[PATIENT]).agg(times=keyed.count())
+
+
+def _index_dates(partner: Partner, variables: Sequence[Variable], tables: Mapping[str, Table]) -> Table | None:
+    """Return each patient's index date: the one that a table gives, the earliest where it gives several."""
+    if partner.index.date is None:
+        return None
+    name, column = partner.index.date
+    table = tables[name]
+    variable = next(v for v in variables if (v.table, v.column) == (name, column))
+    dated = table.mutate(haemony_date=to_date(table[column], variable.format.pattern))
+    return dated.group_by(haemony_dated=dated[PATIENT]).agg(**{INDEX_DATE: dated.haemony_date.min()})
+
+
+def _with_index_date(rows: Table, dates: Table | None) -> Table:
+    if dates is None:
+        return rows.mutate(**{INDEX_DATE: ibis.null("date")})
+    return rows.left_join(dates, rows[PATIENT] == dates.haemony_dated).drop("haemony_dated")
+
+
+def _days(schema: Schema, partner: Partner, variables: Sequence[Variable], tables: Mapping[str, Table]) -> Table:
+    """Return (table, row, column, day) for every column that is a point in time."""
+    wanted = time_columns(schema, partner, variables)
+    parts = []
+    for name, columns in wanted.items():
+        rows = tables[name]
+        wide = rows.select(
+            ROW,
+            **{
+                c: day_of(rows, c, [v for v in variables if v.table == name], partner.tables[name].decimal).cast(
+                    "int64"
+                )
+                for c in columns
+            },
+        )
+        long = wide.pivot_longer(list(columns), names_to="column", values_to="day")
+        parts.append(
+            long.filter(long.day.notnull()).select(
+                table=ibis.literal(name), row=long[ROW], column=long.column, day=long.day
+            )
+        )
+    if parts:
+        return union(parts)
+    some = next(iter(tables.values()))
+    return some.select(table=ibis.literal(""), row=some[ROW], column=ibis.literal(""), day=no("int64")).filter(
+        ibis.literal(False)
+    )
+
+
+def time_columns(schema: Schema, partner: Partner, variables: Sequence[Variable]) -> dict[str, list[str]]:
+    """Return, per table, the columns that hold points in time: `at` columns, day fields, last contacts."""
+    wanted: dict[str, list[str]] = {}
+
+    def want(table: str, column: str) -> None:
+        if column not in wanted.setdefault(table, []):
+            wanted[table].append(column)
+
+    for v in variables:
+        if v.at not in ("", "index"):
+            want(v.table, v.at)
+        if v.use == "map" and is_day(schema, v):
+            want(v.table, v.column)
+    for table, column in partner.last_contact:
+        want(table, column)
+    return wanted
+
+
+def is_day(schema: Schema, variable: Variable) -> bool:
+    """Tell whether a variable fills a field that is a point in time."""
+    cls = schema[variable.record_class]
+    return not variable.qualifier and cls.has(variable.field) and cls.field(variable.field).time == "day"
+
+
+def day_of(rows: Table, column: str, variables: Sequence[Variable], separator: str) -> Column:
+    """Return the day of a column: a date since the index date, or a number since its own clock's start."""
+    variable = next(v for v in variables if v.column == column)
+    if variable.format.kind == "date":
+        return days_between(to_date(rows[column], variable.format.pattern), rows[INDEX_DATE])
+    number = to_decimal(rows[column], separator)
+    if variable.unit not in ("", "d"):
+        number = scaled(number, ibis.literal(factor(variable.unit, "d")))
+    return whole(number.round(0)) + start_of(rows, variable, variables, separator)
+
+
+def start_of(rows: Table, variable: Variable, variables: Sequence[Variable], separator: str) -> Column:
+    """Return the day on which a variable's clock starts; null where nobody says."""
+    if variable.at == "index":
+        return ibis.literal(0, "int64")
+    if not variable.at:
+        return no("int64")
+    return day_of(rows, variable.at, variables, separator)

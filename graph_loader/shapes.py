@@ -1,0 +1,137 @@
+"""Shapes: read the SHACL files, and say everything that is wrong with them at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from rdflib import RDF, SH, Graph, URIRef
+from rdflib.extras.shacl import SHACLPathError, parse_shacl_path
+from rdflib.term import Node
+
+from haemony.engine.errors import BuildError, Problem
+from haemony.graph_loader.rdf import placeholders
+from haemony.ontology.schema import HAEMONY, read_schema
+
+SEVERITIES = {SH.Violation: "Violation", SH.Warning: "Warning", SH.Info: "Info"}
+KAHN = ("conformance", "completeness", "plausibility")
+#: What SHACL Core does not have: https://www.w3.org/TR/shacl/#core-components
+BEYOND_CORE = (SH.sparql, SH.js, SH.rule, SH.target, SH.expression)
+TARGETS = (SH.targetClass, SH.targetNode, SH.targetSubjectsOf, SH.targetObjectsOf)
+
+
+def shape_id(shape: object) -> str:
+    """Return the stable id of a shape: the last part of its IRI.
+
+    >>> shape_id("https://w3id.org/haemony/shape/patient-age")
+    'patient-age'
+    """
+    return re.split(r"[/#]", str(shape))[-1]
+
+
+def shape_files(paths: Iterable[Path]) -> list[Path]:
+    """List the Turtle files that paths name: files as they are, folders with all their ``*.ttl``."""
+    return [file for path in paths for file in (sorted(path.glob("*.ttl")) if path.is_dir() else [path])]
+
+
+def read_shapes(paths: Iterable[Path]) -> Graph:
+    """Read shape files (or folders of them) into one graph, and list everything that is wrong with them at once."""
+    shapes = Graph(bind_namespaces="none")
+    seen: dict[str, str] = {}
+    problems: list[Problem] = []
+    for path in shape_files(paths):
+        graph = Graph(bind_namespaces="none")
+        try:
+            graph.parse(path, format="turtle")
+        except OSError as error:
+            problems.append(Problem(str(path), None, "", f"cannot be read: {error.strerror}."))
+            continue
+        except (SyntaxError, ValueError, IndexError) as error:  # the last where rdflib reads past the end of the file
+            problems.append(Problem(path.name, None, "", f"is not Turtle: {' '.join(str(error).split())}"))
+            continue
+        problems.extend(_faults(path.name, graph, seen))
+        shapes += graph
+    if problems:
+        raise BuildError(problems)
+    return shapes
+
+
+def _faults(file: str, graph: Graph, seen: dict[str, str]) -> Iterator[Problem]:
+    for predicate in BEYOND_CORE:
+        for subject in graph.subjects(predicate, unique=True):
+            name = f"sh:{shape_id(predicate)}"
+            yield Problem(
+                file, None, _label(subject), f"uses {name}, which is not SHACL Core.", "Write it with Core constraints."
+            )
+    for shape in sorted(_reporting(graph), key=str):
+        label = _label(shape)
+        if not isinstance(shape, URIRef):
+            yield Problem(
+                file, None, label, "a shape with a target has no IRI.", "Name it https://w3id.org/haemony/shape/<id>."
+            )
+            continue
+        if label in seen:
+            yield Problem(file, None, label, f"the id of the shape is taken, in {seen[label]}.", "Give it another id.")
+        seen[label] = file
+        yield from (Problem(file, None, label, message, advice) for message, advice in _shape_faults(graph, shape))
+
+
+def _shape_faults(graph: Graph, shape: URIRef) -> Iterator[tuple[str, str]]:
+    if graph.value(shape, SH.severity) not in SEVERITIES:
+        yield "the shape has no severity.", "Add sh:severity sh:Violation, sh:Warning or sh:Info."
+    kahn = graph.value(shape, HAEMONY.kahn)
+    if kahn is not None and str(kahn) not in KAHN:
+        yield f"{str(kahn)!r} is no kind of data quality.", f"Write one of {', '.join(KAHN)}."
+    message = graph.value(shape, SH.message)
+    if message is None:
+        yield "the shape has no message.", "Add sh:message, in words that a curator understands."
+    words = {str(f.word).removeprefix(HAEMONY) for c in read_schema().records for f in c.fields}
+    for name in placeholders(str(message or "")):
+        if name not in words | {"value", "focus"}:
+            yield (
+                f"the message names {{{name}}}, which is no field.",
+                "Write {value}, {focus} or a field of the record.",
+            )
+    for predicate in (SH.path, HAEMONY.shows):
+        for path in graph.objects(shape, predicate):
+            try:
+                parse_shacl_path(graph, path)
+            except (SHACLPathError, TypeError) as error:
+                yield f"its path cannot be read: {error}", "See https://www.w3.org/TR/shacl/#property-paths."
+
+
+def _reporting(graph: Graph) -> set[Node]:
+    """Find the shapes that results can name: those with a target, and the property shapes below them."""
+    found = {s for p in TARGETS for s in graph.subjects(p)}
+    queue = list(found)
+    while queue:
+        below = set(graph.objects(queue.pop(), SH.property)) - found
+        found |= below
+        queue += below
+    return found
+
+
+def _label(node: Node) -> str:
+    return shape_id(node) if isinstance(node, URIRef) else "(no IRI)"
+
+
+def path_turtle(shapes: Graph, path: Node) -> str:
+    """Write a SHACL path as it stands in Turtle."""
+    if isinstance(path, URIRef):
+        return path.n3()
+    if (path, RDF.first, None) in shapes:
+        return f"( {' '.join(path_turtle(shapes, step) for step in shapes.items(path))} )"
+    (predicate, inner), *_ = shapes.predicate_objects(path)
+    return f"[ {predicate.n3()} {path_turtle(shapes, inner)} ]"
+
+
+def last_word(shapes: Graph, path: Node) -> Node:
+    """Return the word at which a path ends (the first, of alternatives): it tells the datatype of the values."""
+    while not isinstance(path, URIRef):
+        if (path, RDF.first, None) in shapes:
+            path = list(shapes.items(path))[-1]
+        else:
+            (_, path), *_ = shapes.predicate_objects(path)
+            path = shapes.value(path, RDF.first) or path
+    return path

@@ -1,0 +1,147 @@
+"""Tested: what was looked for in whom. Absence is stated only where a test was done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import ibis
+import pyarrow as pa
+
+from haemony.engine.plan import choose, digest, no, union
+from haemony.engine.session import Column, Session, Table
+from haemony.graph_loader.cells import POSITIVE, Spec
+from haemony.graph_loader.facts import contradictions, denies
+from haemony.graph_loader.read import PATIENT
+from haemony.graph_loader.rows import FATE, Delivery
+from haemony.mappings.expression import to_ibis
+from haemony.mappings.model import PanelSpec, Variable
+from haemony.ontology.vocabulary import Vocabulary
+
+#: A karyotype that could be read looked at every chromosome.
+CHROMOSOME_ABNORMALITY: Final = 2_100_000_013
+#: A negative cell of a patient whom the panel over its column did not test.
+UNTESTED: Final = "panel-untested"
+
+
+def absences(session: Session, delivery: Delivery, cells: Table) -> Table:
+    """Return one row for each stated absence, with the cell that states it and its ``state``.
+
+    Where a panel covers flag columns, a false flag counts only for the patients whom the panel tested.
+    """
+    false = cells.filter(cells.state == "false")
+    absent = false.select("class", "patient", "table", "row", "column", "variable", "mappings", day=false.start_day, concept=false.concepts.unnest())
+    state: Column = ibis.literal("ok")
+    for panel in delivery.partner.panels:
+        columns = [(c.table, v.column) for c, v in covered_flags(panel, delivery)]
+        if columns:
+            tested = panel_patients(panel, delivery).mutate(was_tested=ibis.literal(True))
+            absent = absent.left_join(tested, "patient").drop("patient_right")
+            covered = (absent["table"] + "\x1f" + absent["column"]).isin([f"{t}\x1f{c}" for t, c in columns])
+            state = ibis.ifelse(covered & absent.was_tested.isnull(), ibis.literal(UNTESTED), state)
+            absent = absent.mutate(state_now=state).drop("was_tested")
+            state = absent.state_now
+    absent = absent.mutate(state=state)
+    return session.lay(absent.select("class", "patient", "concept", "day", "table", "row", "column", "variable", "mappings", "state"), "tested/absent")
+
+
+def covered_flags(panel: PanelSpec, delivery: Delivery) -> list[tuple[PanelSpec, Variable]]:
+    """Return the flag columns that a panel covers."""
+    return [(cover, v) for cover in panel.covers for v in delivery.of(cover.table) if v.column == cover.column and v.format.kind == "flag"]  # type: ignore[misc]
+
+
+def panel_patients(panel: PanelSpec, delivery: Delivery) -> Table:
+    """Return the patients whom a panel tested: those with a row, a true flag, or a row for which its expression is true."""
+    rows = delivery.tables[panel.table]
+    rows = rows.filter(rows[FATE].isnull())
+    if panel.expression:
+        rows = rows.filter(to_ibis(panel.expression, rows, decimal_mark=delivery.partner.tables[panel.table].decimal))
+    elif panel.column:
+        flag = next(v for v in delivery.of(panel.table) if v.column == panel.column)
+        rows = rows.filter(rows[panel.column] == (flag.format.true or "1"))
+    return rows.select(patient=rows[PATIENT]).distinct()
+
+
+def tested(session: Session, delivery: Delivery, cells: Table, absent: Table) -> Table:
+    """Return (patient, day, concept): everything that was looked for in each patient.
+
+    Flags say it for themselves, whether true or false; a panel says it for all whom it tested; a karyotype that
+    could be read looked at every chromosome.
+    """
+    looked = cells.filter((cells.state == "ok") & cells.negative & ((cells.reads == "flag") | (cells.answer == POSITIVE)))
+    karyotyped = cells.filter((cells.state == "ok") & cells.findings.notnull())
+    parts = [
+        absent.filter(absent.state != UNTESTED).select("patient", "day", "concept"),
+        looked.select("patient", day=looked.start_day, concept=looked.concepts.unnest()),
+        karyotyped.select("patient", day=karyotyped.start_day, concept=ibis.literal(CHROMOSOME_ABNORMALITY, "int64")),
+        *(_panel_tests(session, panel, delivery, cells) for panel in delivery.partner.panels),
+    ]
+    return session.lay(union(parts).distinct(), "tested/tested")
+
+
+def _panel_tests(session: Session, panel: PanelSpec, delivery: Delivery, cells: Table) -> Table:
+    day = ibis.literal(0, "int64") if delivery.partner.tables[panel.table].at == "index" else no("int64")
+    patients = panel_patients(panel, delivery).mutate(day=day)
+    return patients.cross_join(covered_concepts(session, panel, delivery, cells)).select("patient", "day", "concept")
+
+
+def covered_concepts(session: Session, panel: PanelSpec, delivery: Delivery, cells: Table) -> Table:
+    """Return the concepts that a panel covers: named ones, those of flag columns, those that a column's cells name."""
+    fixed = {cover.concept_id for cover in panel.covers if cover.concept_id is not None}
+    fixed |= {row.concept_id for _, v in covered_flags(panel, delivery) for row in v.concepts if row.concept_id is not None}
+    named = session.table(f"tested/{panel.name}", {"concept": pa.int64()}, [(c,) for c in sorted(fixed)])
+    flags = {v.column for _, v in covered_flags(panel, delivery)}
+    columns = [(c.table, c.column) for c in panel.covers if c.column and c.column not in flags]
+    for table, column in columns:
+        seen = cells.filter((cells["table"] == table) & (cells["column"] == column) & (cells.state == "ok"))
+        named = named.union(seen.select(concept=seen.concepts.unnest())).distinct()
+    return named
+
+
+def panels(session: Session, tests: Table, patients: Table) -> tuple[Table, Table]:
+    """Return the panels (id, covers) and who was tested by which (patient, panel, day); equal sets are one panel."""
+    sets = tests.group_by("patient", "day").agg(covers=tests.concept.collect(distinct=True).sort())
+    sets = sets.mutate(panel=digest([ibis.literal("Panel"), sets.covers.map(lambda c: c.cast("string")).join(",")]))
+    sets = session.lay(sets, "tested/sets")
+    panel = sets.group_by(id=sets.panel).agg(covers=sets.covers.arbitrary())
+    who = sets.join(patients, sets.patient == patients.pseudonym).select(patient=patients.id, panel=sets.panel, day=sets.day)
+    return panel, who
+
+
+def denied(session: Session, cls: str, facts: Table, absent: Table, vocabulary: Vocabulary, prefer: Sequence[str]) -> Table:
+    """Return the stated absences that contradict facts: (fact, absent cell, ``verdict``).
+
+    The verdict is ``fact-overruled`` or ``cell-overruled`` where ``prefer`` says which table decides, else ``disputed``.
+    """
+    mine = absent.filter((absent["class"] == cls) & (absent.state == "ok"))
+    concepts = [row[0] for row in session.rows(mine.select("concept").distinct())]
+    present = [row[0] for row in session.rows(facts.select("concept_key").distinct())]
+    pairs = contradictions([(str(a), p) for a in concepts for p in present if p], vocabulary)
+    against = session.table(f"tested/{cls}.denied", {"concept": pa.int64(), "concept_key": pa.string()}, [(int(a), p) for a, p in pairs])
+    ranks = [(mine["table"] == t, ibis.literal(i)) for i, t in enumerate(prefer)]
+    mine = mine.mutate(absent_rank=choose(ranks, ibis.literal(999 if prefer else 0)))
+    hit = mine.join(against, "concept").join(facts, ["patient", "concept_key"], rname="fact_{name}")
+    if "day" in facts.columns:
+        hit = hit.filter(hit.day.isnull() | hit.fact_day.isnull() | (hit.day == hit.fact_day))
+    verdict = choose(
+        [(hit.absent_rank < hit.best_rank, ibis.literal("fact-overruled")), (hit.absent_rank > hit.best_rank, ibis.literal("cell-overruled"))], ibis.literal("disputed")
+    )
+    return session.lay(hit.select("fact", "table", "row", "column", "variable", "mappings", verdict=verdict), f"tested/{cls}.contradictions")
+
+
+def silent(session: Session, delivery: Delivery, cells: Table, facts: Table, members: Table, instances: Table, vocabulary: Vocabulary) -> Table:
+    """Return the facts that a flag states and a panel that tested for them does not list."""
+    parts = []
+    named = vocabulary.named_alterations()
+    for panel in delivery.partner.panels:
+        tables = sorted({c.table for c in panel.covers if c.column and c.table not in {cover.table for cover, _ in covered_flags(panel, delivery)}})
+        if not tables:
+            continue
+        covered = [row[0] for row in session.rows(covered_concepts(session, panel, delivery, cells))]
+        present = [row[0] for row in session.rows(facts.select("concept_key").distinct()) if row[0]]
+        answered = [(p,) for p in present if any(denies(a, [int(c) for c in p.split(",")], vocabulary, named) for a in covered)]
+        answers = session.table(f"tested/{panel.name}.answers", {"concept_key": pa.string()}, answered)
+        listed = members.join(instances.filter(instances["table"].isin(tables)), "instance").select("fact").distinct()
+        unlisted = facts.semi_join(answers, "concept_key").semi_join(panel_patients(panel, delivery), "patient").anti_join(listed, "fact")
+        parts.append(unlisted.select("fact"))
+    return union(parts).distinct() if parts else facts.filter(ibis.literal(False)).select("fact")

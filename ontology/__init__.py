@@ -1,0 +1,1 @@
+"""What things mean: the schema, the vocabulary and its reasoning, units."""
