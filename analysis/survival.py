@@ -126,10 +126,17 @@ def _frame(groups: Sequence[str], durations: Sequence[float], events: Sequence[b
 
 def _estimate(name: str, part: pd.DataFrame) -> GroupSurvival:
     fitter = KaplanMeierFitter().fit(part["days"], part["event"])
-    median = _finite(fitter.median_survival_time_)
+    median = _median(fitter)
     low, high = (_finite(v) for v in median_survival_times(fitter.confidence_interval_).iloc[0])
     at = [_survival_at(fitter, float(part["days"].max()), years) for years in (1, 3, 5)]
     return GroupSurvival(name, len(part), int(part["event"].sum()), median, *map(_years, (median, low, high)), *at)
+
+
+def _median(fitter: Any) -> float | None:
+    """Return the first day with at most half alive. A product that is one half but for rounding is one half."""
+    survival = fitter.survival_function_["KM_estimate"]
+    reached = survival.index[survival <= 0.5 + 1e-9]
+    return float(reached[0]) if len(reached) else None
 
 
 def _survival_at(fitter: Any, last: float, years: int) -> float | None:

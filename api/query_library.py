@@ -301,7 +301,9 @@ def _kaplan_meier(raw: Rows, step: Mapping[str, str], texts: Mapping[str, dict[i
     survival = kaplan_meier(**given)
     rows = survival.rows()
     columns = tuple(rows[0])
-    return Result(columns, tuple(tuple(r.values()) for r in rows), raw, False, {"log-rank p": survival.log_rank_p}, given)
+    return Result(
+        columns, tuple(tuple(r.values()) for r in rows), raw, False, {"log-rank p": survival.log_rank_p}, given
+    )
 
 
 _STEPS: dict[str, Callable[[Rows, Mapping[str, str], Mapping[str, dict[int, str]]], Result]] = {

@@ -370,13 +370,12 @@ def _transplants(p: Patients, keys: Text) -> draw.Table:
     second = np.flatnonzero((p.second_transplant <= p.last) & (p.transplant > p.last))
     parts = []
     for owner, day, state in ((first, p.transplant, "1. VR"), (second, p.second_transplant, "2. VR")):
-        haplo = p.donor[owner] == "Haplo"
         parts.append(
             draw.table(
                 owner,
                 PatNr=keys[owner],
                 TPL_Datum=draw.dates((p.diagnosed + day)[owner], german=True),
-                TPL_Art=draw.pick(haplo, "haplo", "allogen"),
+                TPL_Art=draw.pick(p.donor[owner] == "Haplo", "haplo", "allogen"),
                 Spender=p.donor[owner],
                 Status_vor_TPL=draw.constant(state, len(owner)),
             )

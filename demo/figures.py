@@ -1,7 +1,8 @@
-"""The published figures behind the made-up patients, as tables.
+"""The figures behind the made-up patients, as tables.
 
-Shares are rounded from the sources named beside them; a figure with no source of its own was set so that the whole
-cohort comes out near the published ones. Nothing here was taken from a patient.
+The shares were set by hand near what the papers named beside them report, so that the cohort looks like theirs; they
+are not copied from a table of theirs, and are no reference to cite. Only the points and median survivals of IPSS-R are
+the published ones. Nothing here was taken from a patient.
 
 Sources
     [Juliusson]     Blood 2009;113:4179, Swedish acute leukaemia registry: age, sex, early death, remission

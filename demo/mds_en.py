@@ -14,6 +14,7 @@ PARTNER: Final = "demo_mds"
 FIRST_DIAGNOSIS, LAST_DIAGNOSIS, DATA_CUT = map(draw.epoch, ("2010-01-01", "2022-12-31", "2024-06-30"))
 LUSPATERCEPT_FROM: Final = draw.epoch("2020-04-01")
 VISITS: Final = 4
+DAYS_A_MONTH: Final = 30.4375  # UCUM: mo is mo_j, a twelfth of the Julian year
 
 SPLICING: Final = tuple(s for s in figures.MDS_SPLICING if s != "none")
 GENES: Final = SPLICING + tuple(figures.MDS_GENES)
@@ -229,7 +230,7 @@ def _registry(p: Patients, keys: Text) -> draw.Table:
     dead, grafted = p.death <= p.last, p.transplant <= p.last
     sex = draw.pick(p.female, " w", " m")
     text = draw.words(CLONES[k][c] for k, c in zip(p.pattern + sex, p.clone, strict=True))
-    months = p.last / (draw.DAYS_A_YEAR / 12)
+    months = np.ceil(p.last / DAYS_A_MONTH * 100) / 100  # up, so that no record falls after the last contact
     initials = draw.words(["A.B.", "C.D.", "E.F.", "G.H."])[p.number % 4]
     return draw.table(
         _everyone(p),

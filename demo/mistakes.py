@@ -35,7 +35,7 @@ class Mistake:
     """A kind of mistake: ``rate`` a patient, the rows that can have it, what is done to them, the answer expected.
 
     ``expected`` is ``fate: reason`` of the cell, ``shape: id`` of the shape that it breaks, or ``flag: reason`` of the
-    record.
+    record. It is the first answer: a Y in a woman, for one, shows in her karyotype and again as the loss of Y.
     ``rows_each`` counts the delivered rows that one mistake touches.
     """
 

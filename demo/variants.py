@@ -1,7 +1,8 @@
 """Well-known variants of the genes that the made-up patients carry, in HGVS.
 
-Recurrent changes, as COSMIC and ClinVar list them (https://cancer.sanger.ac.uk/cosmic, https://www.ncbi.nlm.nih.gov/clinvar);
-the base number of each substitution agrees with its codon.
+Recurrent changes of the kind that COSMIC (https://cancer.sanger.ac.uk/cosmic) and ClinVar
+(https://www.ncbi.nlm.nih.gov/clinvar) hold. Examples for made-up patients: the base number of each substitution agrees
+with its codon, and no more than that was checked.
 """
 
 from __future__ import annotations

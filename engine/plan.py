@@ -120,8 +120,8 @@ def years_between(later: Column, earlier: Column) -> Column:
 
 
 def scaled(number: Column, factor: Column) -> Column:
-    """Multiply by a conversion factor, kept as a decimal of six places."""
-    return (number * factor.cast(FACTOR)).cast(DECIMAL)
+    """Multiply by a conversion factor, kept as a decimal of six places; null where the product is too large for one."""
+    return (number * factor.cast(FACTOR)).try_cast(DECIMAL)
 
 
 def whole(number: Column) -> Column:

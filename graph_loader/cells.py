@@ -46,7 +46,10 @@ LOADED, QUARANTINED, IGNORED, DROPPED, MISSING = "loaded", "quarantined", "ignor
 FATES: Final = (LOADED, QUARANTINED, IGNORED, DROPPED, MISSING)
 
 #: Reasons that blame a value; ``concept-wanted`` and rows of unknown patients do not count against a column.
-VALUE_REASONS: Final = ("unmapped", "unreadable-number", "unreadable-date", "unreadable-text", "unknown-unit")
+UNMAPPED: Final = "unmapped"
+#: A readable time whose clock has no known start: no index date, or nothing in the column that `at` names.
+NO_CLOCK: Final = "no-clock"
+VALUE_REASONS: Final = (UNMAPPED, "unreadable-number", "unreadable-date", "unreadable-text", "unknown-unit")
 
 VARIABLE_COLUMNS: Final = {
     "table": pa.string(),
@@ -61,6 +64,9 @@ VARIABLE_COLUMNS: Final = {
     "codes": pa.string(),
     "pattern": pa.string(),
     "comma": pa.bool_(),
+    "derived": pa.bool_(),
+    "bounded": pa.bool_(),
+    "tests": pa.bool_(),
     "factor": pa.decimal128(20, 12),
     "unit": pa.string(),
     "at": pa.string(),
@@ -69,6 +75,7 @@ VARIABLE_COLUMNS: Final = {
     "own_concepts": pa.list_(pa.int64()),
     "broad": pa.bool_(),
     "negative": pa.bool_(),
+    "answers": pa.bool_(),
     "flag_true": pa.string(),
     "flag_false": pa.string(),
     "flag_third": pa.string(),
@@ -191,6 +198,9 @@ def _variable_rows(
                 v.format.vocabulary if v.format.kind == "codes" else "",
                 v.format.pattern,
                 delivery.partner.tables[v.table].decimal == ",",
+                v.derived,
+                cls.has("operator") and field is not None and field.role == "main",
+                cls.negative and (v.format.kind == "flag" or _answers_absence(v)),
                 _constant_factor(schema, spec, v),
                 v.unit or None,
                 v.at,
@@ -199,6 +209,7 @@ def _variable_rows(
                 [c.concept_id for c in loads],
                 any(c.loads_as == "broad" for c in loads),
                 cls.negative,
+                cls.has("value_concept"),
                 v.format.true,
                 v.format.false,
                 v.format.third,
@@ -208,6 +219,12 @@ def _variable_rows(
                 ],
                 "" if v.concepts or not v.unloaded else v.unloaded[0].status,
             )
+
+
+def _answers_absence(variable: Variable) -> bool:
+    """Tell whether a value of the variable says that the thing is absent or present: then any value says it was tested."""
+    rows = (row for rows in variable.values.values() for row in rows)
+    return any(row.loads_as == "value" and row.concept_id in (NEGATIVE, POSITIVE) for row in rows)
 
 
 def _reads(schema: Schema, variable: Variable) -> str:
@@ -259,12 +276,15 @@ def _value_rows(
                     state,
                     [r.concept_id for r in named] or None,
                     next((r.concept_id for r in loading if r.loads_as == "value"), None),
-                    next(
-                        (vocabulary[r.concept_id].code for r in loading if r.loads_as == "unit" and r.concept_id), None
-                    ),
+                    next((_ucum(r, vocabulary) for r in loading if r.loads_as == "unit"), None),
                     any(r.loads_as == "broad" for r in named),
                     _references(partner, rows),
                 )
+
+
+def _ucum(row: ConceptRow, vocabulary: Vocabulary) -> str:
+    """Return the UCUM code of a unit row; a code that the vocabulary lacks stands in the CURIE itself."""
+    return vocabulary[row.concept_id].code if row.concept_id else row.object_curie.partition(":")[2]
 
 
 def _code_rows(vocabulary: Vocabulary, specs: Sequence[Spec]) -> Iterable[tuple[Any, ...]]:
@@ -320,7 +340,7 @@ def _read(
         "unit",
         "lead",
         "names",
-        "negative",
+        "tests",
         "state",
         "reason",
         "number",
@@ -343,8 +363,9 @@ def _read(
 def _meanings(c: Table, patterns: Sequence[str]) -> dict[str, Column]:
     """Return what each cell's text says, by the way it is read."""
     date = choose([(c.pattern == p, to_date(c.text, p)) for p in patterns], ibis.null("date"))
-    plain = without_bound(c.text)
+    plain = ibis.ifelse(c.bounded, without_bound(c.text), c.text)
     number = ibis.ifelse(c.comma, to_decimal(plain, ","), to_decimal(plain))
+    number = ibis.ifelse(c.derived, ibis.coalesce(number, to_decimal(plain)), number)  # a computed number has a point
     number = ibis.ifelse(c.factor.notnull(), scaled(number, c.factor.fill_null(1)), number)
     dated = choose(
         [
@@ -355,6 +376,7 @@ def _meanings(c: Table, patterns: Sequence[str]) -> dict[str, Column]:
     )
     integer = c.reads == "integer"
     return {
+        "readable_time": ibis.ifelse(c.pattern != "", date.notnull(), number.notnull()),
         "number": choose(
             [
                 (c.reads.isin(["age", "duration"]), dated.cast("decimal(18,6)")),
@@ -363,7 +385,7 @@ def _meanings(c: Table, patterns: Sequence[str]) -> dict[str, Column]:
             ibis.ifelse(c.reads.isin(["decimal", "integer"]), number, no("decimal(18,6)")),
         ),
         "bound": ibis.ifelse(
-            c.reads == "decimal", bound(c.text), ibis.ifelse(c.qualifier == "operator", bound(c.text), no("string"))
+            c.bounded, bound(c.text), ibis.ifelse(c.qualifier == "operator", bound(c.text), no("string"))
         ),
         "truth": choose(
             [
@@ -380,30 +402,35 @@ def _meanings(c: Table, patterns: Sequence[str]) -> dict[str, Column]:
 def _verdict(c: Table) -> tuple[Column, Column]:
     """Return each cell's state and the reason for it; the first rule that applies decides."""
     flag, false = c.reads == "flag", c.truth == ibis.literal(False)
+    says = c.value_state == "loads"
     absent = false & ~c.field.isin(["present", "concept"])  # 'false' is a value of a boolean field
     rules = [
         (c.row_fate == WHERE, "ignored", WHERE),
         (c.row_fate.notnull(), "quarantined", ""),
         (c.value_state == "not-found", "ignored", "no-term-found"),
         (c.value_state == "wanted", "quarantined", "concept-wanted"),
-        (c.value_state == "not-loaded", "quarantined", "unmapped"),
-        ((c.value_state == "loads") & (c.answer == NEGATIVE) & c.negative, "false", ""),
-        (c.value_state == "loads", "ok", ""),
+        (c.value_state == "not-loaded", "quarantined", UNMAPPED),
+        (says & (c.answer == NEGATIVE) & c.negative, "false", ""),
+        (says & (c.answer == NEGATIVE) & ~c.answers, "ignored", "absent-no-fact"),
+        (says & c.value_concepts.isnull() & c.answer.notnull() & (c.answer != POSITIVE) & ~c.answers, "quarantined", UNMAPPED),
+        (says, "ok", ""),
         (c.own_state == "not-found", "ignored", "no-term-found"),
         (c.own_state == "wanted", "quarantined", "concept-wanted"),
-        (c.own_state == "not-loaded", "quarantined", "unmapped"),
+        (c.own_state == "not-loaded", "quarantined", UNMAPPED),
         (flag & (c.truth | absent), "ok", ""),
         (flag & false & (c.field == "concept"), "ignored", "one-hot-false"),
         (flag & false & ~c.negative, "ignored", "absent-no-fact"),
         (flag & false & c.broad, "ignored", "broad-false"),
         (flag & false, "false", ""),
         (flag & (c.value_text == c.flag_third) & (c.flag_third != ""), "third", ""),
-        (flag, "quarantined", "unmapped"),
+        (flag, "quarantined", UNMAPPED),
         ((c.qualifier == "unit") & c.code_unit.isnull(), "quarantined", "unknown-unit"),
-        ((c.qualifier == "operator") & c.bound.isnull(), "quarantined", "unmapped"),
-        ((c.codes != "") & c.code_concept.isnull(), "quarantined", "unmapped"),
-        (c.reads == "value", "quarantined", "unmapped"),
+        ((c.qualifier == "operator") & c.bound.isnull(), "quarantined", UNMAPPED),
+        ((c.codes != "") & c.code_concept.isnull(), "quarantined", UNMAPPED),
+        (c.reads == "value", "quarantined", UNMAPPED),
+        ((c.reads == "day") & c.own_day.isnull() & c.readable_time, "quarantined", NO_CLOCK),
         ((c.reads == "day") & c.own_day.isnull(), "quarantined", "unreadable-date"),
+        (c.reads.isin(["age", "duration"]) & c.number.isnull() & c.readable_time, "quarantined", NO_CLOCK),
         (c.reads.isin(["age", "duration"]) & c.number.isnull(), "quarantined", "unreadable-date"),
         (c.reads.isin(["decimal", "integer"]) & c.number.isnull(), "quarantined", "unreadable-number"),
         ((c.reader != "") & c.string.isnull(), "quarantined", "unreadable-text"),

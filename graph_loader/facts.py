@@ -16,7 +16,7 @@ import pyarrow as pa
 from haemony.engine.plan import both, choose, digest, either, no, texts, union
 from haemony.engine.session import Column, Session, Table
 from haemony.graph_loader.instances import columns_of
-from haemony.ontology.schema import RecordClass
+from haemony.ontology.schema import Field, RecordClass
 from haemony.ontology.vocabulary import Vocabulary
 
 #: Rank of a table that a written `prefer` does not name.
@@ -91,26 +91,35 @@ def _grouped(cls: RecordClass, instances: Table, prefer: Sequence[str]) -> Table
     return own.mutate(doubled=contradicts, group=ibis.ifelse(repeated, digest([own.identity, own.ordinal]), own.identity)).drop("content", "ordinal", "identity")
 
 
-def _edges(session: Session, cls: RecordClass, own: Table, vocabulary: Vocabulary, name: str) -> Table:
-    """Return (less, more): groups of one patient of which the first says less and fits the second."""
+def _edges(session: Session, cls: RecordClass, own: Table, vocabulary: Vocabulary, name: str) -> Table | None:
+    """Return (less, more): groups of one patient of which the first says less and fits the second; None for none."""
     keys = other_keys(cls)
-    said = session.lay(own.select("group", "patient", "spec", "concept_key", *keys).distinct(), f"{name}.said")
-    pairs = session.rows(said.select("spec", "concept_key").distinct())
+    pairs = session.rows(own.select("spec", "concept_key").distinct())
+    fitting = _fitting(pairs, vocabulary, with_equal=bool(keys))
+    if not fitting:
+        return None
     columns = {"spec": pa.int64(), "concept_key": pa.string(), "spec_more": pa.int64(), "concept_more": pa.string()}
-    fits = session.table(f"{name}.fits", columns, _fitting(pairs, vocabulary, with_equal=bool(keys)))
+    fits = session.table(f"{name}.fits", columns, fitting)
+    said = session.lay(own.select("group", "patient", "spec", "concept_key", *keys).distinct(), f"{name}.said")
     more = said.view()
     joined = said.join(fits, ["spec", "concept_key"]).join(
         more, [("patient", "patient"), ("spec_more", "spec"), ("concept_more", "concept_key")], rname="more_{name}"
     )
     compatible = both([joined[k].isnull() | (joined[k] == joined[f"more_{k}"]).fill_null(False) for k in keys])
-    strictly = either([joined.concept_key != joined.concept_more, *(joined[k].isnull() & joined[f"more_{k}"].notnull() for k in keys)])
-    edges = joined.filter(compatible & strictly & (joined.group != joined.more_group)).select(less=joined.group, more=joined.more_group).distinct()
-    edges = session.lay(edges, f"{name}.less")
-    specs = own.select("group", "spec").distinct()
-    same_column = edges.join(specs, edges.less == specs.group).select("less", "more", "spec")
-    specs = specs.view()
-    same_column = same_column.join(specs, (same_column.more == specs.group) & (same_column.spec == specs.spec)).select("less", "more").distinct()
-    return session.lay(edges.anti_join(same_column, ["less", "more"]), f"{name}.edges")
+    richer = [joined[k].isnull() & joined[f"more_{k}"].notnull() for k in keys]
+    strictly = either([joined.concept_key != joined.concept_more, *richer])
+    edges = joined.filter(compatible & strictly & (joined.group != joined.more_group))
+    edges = edges.select(less=edges.group, more=edges.more_group).distinct()
+    return session.lay(_of_unlike_columns(edges, said), f"{name}.edges")
+
+
+def _of_unlike_columns(edges: Table, said: Table) -> Table:
+    """Keep the pairs of groups that no column has in common: rows of one column never join."""
+    specs = said.group_by("group").agg(specs=said.spec.collect(distinct=True))
+    joined = edges.join(specs, edges.less == specs.group).select("less", "more", less_specs="specs")
+    others = specs.select(other="group", more_specs="specs").view()
+    joined = joined.join(others, joined.more == others.other)
+    return joined.filter(joined.less_specs.intersect(joined.more_specs).length() == 0).select("less", "more")
 
 
 def _fitting(pairs: Sequence[tuple[Any, ...]], vocabulary: Vocabulary, *, with_equal: bool) -> list[tuple[Any, ...]]:
@@ -131,8 +140,10 @@ def _fitting(pairs: Sequence[tuple[Any, ...]], vocabulary: Vocabulary, *, with_e
     return fits
 
 
-def _members(own: Table, edges: Table) -> Table:
+def _members(own: Table, edges: Table | None) -> Table:
     """Return (fact, instance): a group that says less joins every fact it fits, and stands alone only without one."""
+    if edges is None:
+        return own.select(fact="group", instance="instance")
     less = edges.select(other=edges.less).distinct()
     facts = edges.anti_join(less, edges.more == less.other)
     joining = facts.select("less").distinct()
@@ -142,28 +153,43 @@ def _members(own: Table, edges: Table) -> Table:
 
 
 def _merged(cls: RecordClass, own: Table, members: Table, partner: str, preferred: bool) -> Table:
-    """Return one row a fact: members' fields merged, disputed fields empty and named."""
+    """Return one row a fact: members' fields merged, disputed fields empty and named.
+
+    Under a ``prefer`` only the members of the first table that fills a field speak; if they disagree, it is disputed.
+    """
+    fields = [f for f in cls.fields if f.name in columns_of(cls) and f.name != "concept"]
     all_ = members.join(own, "instance")
     all_ = all_.mutate(is_own=all_.group == all_.fact)
-    merged: dict[str, Column] = {"patient": all_.patient.max(), "best_rank": all_["rank"].min(), "parts": all_.instance.count()}
-    disputes: dict[str, Column] = {}
-    for field in (f for f in cls.fields if f.name in columns_of(cls)):
-        column = all_[field.name]
-        if field.name == "concept":
-            merged["concept"] = column.arbitrary(where=all_.is_own)
-            merged["concept_key"] = all_.concept_key.arbitrary(where=all_.is_own)
-            continue
-        if preferred:
-            merged[field.name] = column.argmin(all_["rank"], where=column.notnull())
-            continue
-        agree = _agree(column) if field.kind == "decimal" else column.nunique() <= 1
-        merged[field.name] = ibis.ifelse(agree, _more_precise(column) if field.kind == "decimal" else column.max(), no(str(column.type()))) if field.role != "derived" else column.max()
-        if field.role != "derived":
-            disputes[field.name] = ~agree
-    facts = all_.group_by("fact").agg(**merged, **{f"dispute {name}": value for name, value in disputes.items()})
-    named = [ibis.ifelse(facts[f"dispute {name}"], ibis.literal(name), no("string")) for name in disputes]
-    facts = facts.mutate(disputed=texts(*named), id=fact_id(partner, cls.name, facts.fact))
-    return facts.drop(*(f"dispute {name}" for name in disputes))
+    merged: dict[str, Column] = {"patient": all_.patient.max(), "best_rank": all_["rank"].min()}
+    if cls.has("concept"):
+        merged["concept"] = all_.concept.arbitrary(where=all_.is_own)
+    merged["concept_key"] = all_.concept_key.arbitrary(where=all_.is_own)
+    if preferred:
+        all_ = all_.mutate(**{f.name: _of_first_table(all_, f.name) for f in fields})
+    for field in fields:
+        merged[field.name], merged[f"disputed {field.name}"] = _agreed(field, all_[field.name])
+    facts = all_.group_by("fact").agg(**merged)
+    marks = [ibis.ifelse(facts[f"disputed {f.name}"], ibis.literal(f.name), no("string")) for f in fields]
+    facts = facts.mutate(disputed=texts(*marks), id=fact_id(partner, cls.name, facts.fact))
+    return facts.drop(*(f"disputed {f.name}" for f in fields))
+
+
+def _of_first_table(all_: Table, field: str) -> Column:
+    """Empty a field in all members but those of the first table, in the order of ``prefer``, that fills it."""
+    filled = ibis.ifelse(all_[field].notnull(), all_["rank"], no("int64"))
+    first = filled.min().over(ibis.window(group_by=all_.fact))
+    return ibis.ifelse(all_["rank"] == first, all_[field], no(str(all_[field].type())))
+
+
+def _agreed(field: Field, column: Column) -> tuple[Column, Column]:
+    """Return the value on which members agree, else null, and whether they dispute it."""
+    if field.role == "derived":
+        return column.max(), ibis.literal(False)
+    if field.kind == "decimal":
+        agree, value = (column.max() - column.min() <= _half(_scale(column).min())).fill_null(True), _more_precise(column)
+    else:
+        agree, value = column.nunique() <= 1, column.max()
+    return ibis.ifelse(agree, value, no(str(column.type()))), ~agree
 
 
 def _scale(number: Column) -> Column:
@@ -171,10 +197,10 @@ def _scale(number: Column) -> Column:
     return number.cast("string").re_extract(r"[.]([0-9]*?)0*$", 1).length()
 
 
-def _agree(number: Column) -> Column:
-    """Tell whether numbers agree at the coarser precision: they differ by no more than rounding would."""
-    half = choose([(_scale(number).min() == s, ibis.literal(f"{0.5 * 10**-s:.7f}").cast("decimal(18,7)")) for s in range(6)], ibis.literal("0").cast("decimal(18,7)"))
-    return ((number.max() - number.min()) <= half).fill_null(True)
+def _half(scale: Column) -> Column:
+    """Return half a unit of the last of so many decimal places: numbers agree that rounding may have parted."""
+    halves = [(scale == s, ibis.literal(f"{0.5 * 10**-s:.7f}").cast("decimal(18,7)")) for s in range(6)]
+    return choose(halves, ibis.literal("0").cast("decimal(18,7)"))
 
 
 def _more_precise(number: Column) -> Column:
@@ -187,21 +213,16 @@ def _overruled(cls: RecordClass, own: Table, members: Table, facts: Table) -> Ta
     joined = members.join(own, "instance").join(facts, "fact", rname="chosen_{name}")
     parts = []
     for field in (f for f in cls.fields if f.name in columns_of(cls) and f.name != "concept" and f.role != "derived"):
-        differs = joined[field.name].notnull() & (joined[field.name] != joined[f"chosen_{field.name}"]).fill_null(False)
-        parts.append(joined.filter(differs).select("fact", "instance", field=ibis.literal(field.name)))
+        mine, chosen = joined[field.name], joined[f"chosen_{field.name}"]
+        differs = mine != chosen
+        if field.kind == "decimal":
+            differs = (mine - chosen).abs() > _half(ibis.least(_scale(mine), _scale(chosen)))
+        parts.append(joined.filter(differs.fill_null(False)).select("fact", "instance", field=ibis.literal(field.name)))
     return union([*parts, _none_overruled(own)])
 
 
 def _none_overruled(own: Table) -> Table:
     return own.filter(ibis.literal(False)).select(fact=own.group, instance=own.instance, field=ibis.literal(""))
-
-
-def censored(outcomes: Table, spec: int, others: Table) -> Table:
-    """Add the patients who had no event of an outcome that is delivered without a flag; a filled time is an event."""
-    seen = ibis.ifelse(outcomes.spec == spec, ibis.literal(True), outcomes.event)
-    outcomes = outcomes.mutate(event=seen)
-    had = outcomes.filter(outcomes.spec == spec).select("patient").distinct()
-    return union([outcomes, others.anti_join(had, "patient").select(*outcomes.columns)])
 
 
 def contradictions(pairs: Sequence[tuple[str, str]], vocabulary: Vocabulary) -> list[tuple[str, str]]:

@@ -116,6 +116,8 @@ class _Projection:
         }
         # What a panel answers for can be asked for, though nobody has it: so the graph knows it.
         concepts = used | {c for _, c in answers}
+        mapped = {(i, m) for i in concepts if (m := self.vocabulary.maps_to(i)) not in (None, i)}
+        concepts |= {m for _, m in mapped}
         concepts |= {a for i in concepts for a in self.vocabulary.ancestors(i)}
         of_gene = {(i, g) for i in concepts if (g := self.vocabulary.gene_of(i)) is not None}
         genes |= {g for _, g in of_gene}
@@ -123,6 +125,7 @@ class _Projection:
         self._table("gene", [self._concept(i) for i in sorted(genes)])
         self._pairs("parent", {(i, p) for i in concepts for p in _direct(i, self.vocabulary)})
         self._pairs("answers", answers)
+        self._pairs("mapped", {(i, m) for i, m in mapped if m is not None})
         # A panel that names one alteration of a gene has not tested the gene.
         self._pairs("gene_level", {(i, g) for i, g in of_gene if GENE_ALTERATION in self.vocabulary.parents(i)})
 
@@ -230,6 +233,7 @@ class _Projection:
             f'SELECT c."from", a."to" FROM ({covers}) c JOIN answers a ON a."from" = c."to"',
         )
         yield "IS_A", "Concept", "Concept", "FROM parent"
+        yield "MAPS_TO", "Concept", "Concept", "FROM mapped"
 
     def _field(self, cls: RecordClass, field: Field) -> tuple[str, str, str, str]:
         query = f"SELECT id AS own, {_one(field)} AS other FROM {_all(cls.name)} WHERE {_name(field.name)} IS NOT NULL"

@@ -13,14 +13,14 @@ import pyarrow as pa
 from haemony.engine.plan import no, texts, union
 from haemony.engine.session import Session, Table
 from haemony.graph_loader.cells import IGNORED, LOADED, QUARANTINED, Spec, read_cells, specs_of
-from haemony.graph_loader.facts import Facts, censored, join_facts, patient_id
+from haemony.graph_loader.facts import Facts, join_facts, patient_id
 from haemony.graph_loader.instances import ENGINE_TYPES, Instances, columns_of, make_instances
 from haemony.graph_loader.ledger import cell_fates, check_sums, check_tolerance, fate_of, ledger
 from haemony.graph_loader.read import PATIENT, ROW, land, read_headers, set_secret
 from haemony.graph_loader.records import DUPLICATE_ROW, PANEL_SILENT, linked, make_records
 from haemony.graph_loader.rows import DUPLICATE_KEY, FATE, Delivery, prepare
 from haemony.graph_loader.tested import UNTESTED, absences, denied, panels, silent, tested
-from haemony.mappings.model import DICTIONARY, Partner
+from haemony.mappings.model import DICTIONARY, Partner, Variable
 from haemony.mappings.partner import expand
 from haemony.ontology.schema import RecordClass, Schema
 from haemony.ontology.vocabulary import Vocabulary
@@ -61,7 +61,7 @@ def harmonise(
     cells = read_cells(session, schema, vocabulary, delivery, specs)
     ancestors = _ancestors(session, vocabulary)
     instances = make_instances(session, schema, vocabulary, delivery, specs, cells, ancestors)
-    instances = _with_censored(session, schema, delivery, specs, instances)
+    instances = _with_censored(session, schema, delivery, specs, cells, instances)
     progress("joining facts")
     return _facts(session, schema, vocabulary, delivery, specs, cells, instances)
 
@@ -71,55 +71,97 @@ def _ancestors(session: Session, vocabulary: Vocabulary) -> Table:
     return session.table("ancestors", {"ancestor": pa.int64(), "descendant": pa.int64()}, pairs)
 
 
-def _with_censored(session: Session, schema: Schema, delivery: Delivery, specs: Sequence[Spec], instances: Instances) -> Instances:
-    """Censor, at last contact, the patients without the event of an outcome that is delivered without a flag."""
+def _with_censored(
+    session: Session, schema: Schema, delivery: Delivery, specs: Sequence[Spec], cells: Table, instances: Instances
+) -> Instances:
+    """Complete the outcomes that are delivered without an event flag: a filled time is an event.
+
+    Every other patient is censored at last contact; one whose time is filled and cannot be read is neither.
+    """
     by_class, sources = dict(instances.by_class), instances.sources
     for spec in specs:
         cls = schema[spec.record_class]
-        timed = next((v for v in spec.variables if cls.has(v.field) and cls.field(v.field).time == "duration" and not v.qualifier), None)
-        if timed is None or not cls.has("event") or any(v.field == "event" for v in spec.variables):
+        timed = _time_without_flag(spec, cls)
+        if timed is None:
             continue
-        others = _last_contacts(delivery, spec, cls)
-        line = [m for m in (f"{delivery.partner.name}/{DICTIONARY}:{timed.line}",)]
+        filled = cells.filter((cells["table"] == spec.table) & (cells.column == timed.column)).select("patient")
+        others = _last_contacts(delivery, spec, cls).anti_join(filled.distinct(), "patient")
         others = session.lay(others, f"censored/{spec.number}")
-        by_class[cls.name] = session.lay(censored(by_class[cls.name], spec.number, others.select(*columns_of(cls))), f"censored/{cls.name}.{spec.number}")
-        used = others.select("instance", table="last_table", row="last_row", column="last_column", field=ibis.literal("days"), variable=ibis.literal(0, "int64"),
-                             mappings=ibis.literal(line, "array<string>"))
+        outcomes = by_class[cls.name]
+        outcomes = outcomes.mutate(event=outcomes.event | (outcomes.spec == spec.number))
+        outcomes = union([outcomes, others.select(*outcomes.columns)])
+        by_class[cls.name] = session.lay(outcomes, f"censored/{cls.name}.{spec.number}")
+        line = f"{delivery.partner.name}/{DICTIONARY}:{timed.line}"
+        used = others.select(
+            "instance",
+            table="last_table",
+            row="last_row",
+            column="last_column",
+            field=ibis.literal(timed.field),
+            variable=ibis.literal(0, "int64"),
+            mappings=ibis.literal([line], "array<string>"),
+        )
         sources = sources.union(used)
     return Instances(by_class, sources, instances.ended)
 
 
+def _time_without_flag(spec: Spec, cls: RecordClass) -> Variable | None:
+    """Return the variable that holds the time of an outcome whose event no column states."""
+    if not cls.has("event") or any(v.field == "event" for v in spec.variables):
+        return None
+    times = [v for v in spec.variables if cls.has(v.field) and cls.field(v.field).time == "duration" and not v.qualifier]
+    return times[0] if times else None
+
+
 def _last_contacts(delivery: Delivery, spec: Spec, cls: RecordClass) -> Table:
     """Return one censored instance for each patient, up to the latest of the partner's last contacts."""
+    latest = _started(delivery, spec, _latest_contact(delivery))
+    concept = next((c.concept_id for v in spec.variables for c in v.concepts if c.concept_id), None)
+    fields = {f: no(ENGINE_TYPES[cls.field(f).kind]) for f in columns_of(cls) if cls.has(f)}
+    fields |= {
+        "days": (latest.last_day - latest.start).cast("decimal(18,6)"),
+        "event": ibis.literal(False),
+        "day": latest.start,
+        "concept": ibis.literal(concept, "int64"),
+    }
+    made = latest.mutate(
+        instance=ibis.literal(f"censored:{spec.number}:") + latest.patient,
+        spec=ibis.literal(spec.number, "int64"),
+        table=ibis.literal(spec.table),
+        row=latest.last_row,
+        **fields,
+    )
+    return made.filter(made.days.notnull())
+
+
+def _latest_contact(delivery: Delivery) -> Table:
+    """Return each patient's latest last contact and the cell that says so."""
     days = delivery.days
-    places = [(t, c) for t, c in delivery.partner.last_contact]
     parts = []
-    for table, column in places:
+    for table, column in delivery.partner.last_contact:
         rows = delivery.tables[table].filter(delivery.tables[table][FATE].isnull())
         here = days.filter((days["table"] == table) & (days.column == column))
-        parts.append(rows.join(here, rows[ROW] == here.row).select(patient=rows[PATIENT], last_table=here["table"], last_row=here.row, last_column=here.column, last=here.day))
-    at = next((v.at for v in spec.variables if v.at), "")
+        joined = rows.join(here, rows[ROW] == here.row)
+        parts.append(joined.select(patient=rows[PATIENT], last_table="table", last_row="row", last_column="column", last_day="day"))
     if not parts:
-        parts = [days.filter(ibis.literal(False)).select(patient=no("string"), last_table="table", last_row="row", last_column="column", last="day")]
+        nobody = days.filter(ibis.literal(False))
+        return nobody.select(patient=no("string"), last_table="table", last_row="row", last_column="column", last_day="day")
     contacts = union(parts)
-    latest = contacts.group_by("patient").agg(
-        last=contacts["last"].max(), last_table=contacts.last_table.argmax(contacts["last"]), last_row=contacts.last_row.argmax(contacts["last"]),
-        last_column=contacts.last_column.argmax(contacts["last"]),
-    )
+    order = [contacts.last_day.desc(), contacts.last_table, contacts.last_column, contacts.last_row]
+    place = ibis.row_number().over(ibis.window(group_by=contacts.patient, order_by=order))
+    contacts = contacts.mutate(place=place)
+    return contacts.filter(contacts.place == 0).drop("place")
+
+
+def _started(delivery: Delivery, spec: Spec, latest: Table) -> Table:
+    """Add the day on which an outcome's clock starts; a patient without one is not at risk."""
+    at = next((v.at for v in spec.variables if v.at), "")
     if at in ("", "index"):
-        latest = latest.mutate(start=ibis.literal(0, "int64") if at else no("int64"))
-    else:
-        rows = delivery.tables[spec.table]
-        here = days.filter((days["table"] == spec.table) & (days.column == at))
-        starts = rows.join(here, rows[ROW] == here.row).group_by(patient=rows[PATIENT]).agg(start=here.day.min())
-        latest = latest.join(starts, "patient")
-    concept = next((c.concept_id for v in spec.variables for c in v.concepts if c.concept_id), None)
-    fields = {f: no(ENGINE_TYPES[cls.field(f).kind]) for f in columns_of(cls)[5:]}
-    fields |= {"days": (latest["last"] - latest.start).cast("decimal(18,6)"), "event": ibis.literal(False), "day": latest.start,
-               "concept": ibis.literal(concept, "int64")}
-    made = latest.mutate(instance=ibis.literal(f"censored:{spec.number}:") + latest.patient, spec=ibis.literal(spec.number, "int64"),
-                         table=ibis.literal(spec.table), row=latest.last_row, **fields)
-    return made.filter(made.days.notnull())
+        return latest.mutate(start=ibis.literal(0, "int64") if at else no("int64"))
+    days, rows = delivery.days, delivery.tables[spec.table]
+    here = days.filter((days["table"] == spec.table) & (days.column == at))
+    starts = rows.join(here, rows[ROW] == here.row)
+    return latest.join(starts.group_by(patient=starts[PATIENT]).agg(start=starts.day.min()), "patient")
 
 
 def _facts(
@@ -147,8 +189,8 @@ def _facts(
         flags.append(_collapsed(facts, own))
     links = linked(session, delivery, specs, joined, instances.by_class)
     flagged = links.filter(links.flag.notnull()).select("fact", "flag")
-    all_flags = session.lay(union([*flags, flagged]), "records/flags")
     all_sources = session.lay(_delivered(session, delivery, union(sources)), "records/sources")
+    all_flags = session.lay(union([*flags, flagged, *_coarse_dates(delivery, all_sources)]), "records/flags")
     good = all_sources.filter(all_sources.fate == LOADED)
     records = {}
     for cls in schema.records:
@@ -194,6 +236,17 @@ def _sources_of(cls: RecordClass, facts: Facts, instances: Table, sources: Table
         parts.append(disputes.select("fact", "id", "table", "row", "column", field=ibis.literal("present"), mappings="mappings",
                                      fate=ibis.literal(LOADED), reason=ibis.literal("")))
     return union(parts).mutate(**{"class": ibis.literal(cls.name)})
+
+
+def _coarse_dates(delivery: Delivery, sources: Table) -> list[Table]:
+    """Flag the facts with a date that was delivered as a month or a year: its day is the middle of it."""
+    coarse = [(v.table, v.column, v.format.precision) for v in delivery.variables if v.format.precision in ("month", "year")]
+    return [
+        sources.filter((sources["table"] == table) & (sources.used_as == column)).select(
+            "fact", flag=ibis.literal(f"date-known-to-the-{precision}")
+        )
+        for table, column, precision in coarse
+    ]
 
 
 def _collapsed(facts: Facts, instances: Table) -> Table:

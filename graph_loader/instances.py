@@ -10,7 +10,7 @@ import ibis
 import pyarrow as pa
 
 from haemony.engine.errors import VocabularyError
-from haemony.engine.plan import choose, no, scaled, union, whole
+from haemony.engine.plan import choose, either, no, scaled, union, whole
 from haemony.engine.session import Column, Session, Table
 from haemony.graph_loader.cells import POSITIVE, Spec
 from haemony.graph_loader.read import PATIENT, ROW
@@ -22,6 +22,8 @@ from haemony.ontology.vocabulary import Vocabulary
 #: What makes one instance: the record of one row (or of one part of a list cell).
 KEY: Final = ("spec", "row", "part")
 #: The class whose records a karyotype makes beside its own, and the distance of their spec numbers.
+#: Stands for a delivered unit that nobody knows; no unit has this code.
+UNREADABLE_UNIT: Final = "?"
 FINDING, READ_FROM_KARYOTYPE = "Finding", 1_000_000
 
 #: How a field is kept while plans run, and in Parquet.
@@ -95,7 +97,7 @@ def _instances_of(
     session: Session, cls: RecordClass, cells: Table, specs: Sequence[Spec], ancestors: Table, vocabulary: Vocabulary
 ) -> tuple[Table, Table, Table]:
     rows = session.lay(_assemble(cls, cells), f"instances/{cls.name}.rows")
-    led = rows.filter(rows.has_lead & ~rows.bad_lead)
+    led = rows.filter(rows.has_lead & ~rows.bad_lead & ~rows.lacking)
     naming = session.lay(_naming(cells, led), f"instances/{cls.name}.naming")
     kept = session.lay(_most_specific(naming, ancestors), f"instances/{cls.name}.concepts")
     if cls.has("concept") and cls.field("concept").many:
@@ -116,6 +118,7 @@ def _assemble(cls: RecordClass, cells: Table) -> Table:
     """Gather the cells of each row's record into one row, a column a field."""
     ok = cells.state == "ok"
     lead = cells.lead | ibis.literal(cls.name == "Patient")
+    needed = cells.lead | (cells.field.isin([f.name for f in cls.fields if f.required]) & (cells.qualifier == ""))
     here = {f.name: ok & (cells.field == f.name) & (cells.qualifier == "") for f in cls.fields}
     fields = {
         f.name: _field(cells, f, here[f.name])
@@ -135,6 +138,8 @@ def _assemble(cls: RecordClass, cells: Table) -> Table:
     units = {
         f"unit of {f.name}": ibis.coalesce(
             cells.unit_read.max(where=ok & (cells.qualifier == "unit") & (cells.field == f.name)),
+            # A unit that was delivered and cannot be read is not the one that would hold without it.
+            ibis.ifelse(_unreadable_unit(cells, f), ibis.literal(UNREADABLE_UNIT), no("string")),
             cells.unit.max(where=here[f.name]),
             cells.unit_read.max(where=ok & (cells.qualifier == "")),
         )
@@ -149,16 +154,22 @@ def _assemble(cls: RecordClass, cells: Table) -> Table:
     start = ibis.coalesce(cells.start_day.max(where=ok & cells.lead), cells.start_day.max(where=ok))
     rows = cells.group_by("spec", "table", "row", "part", "patient").agg(
         has_lead=(lead & ok).any(),
-        bad_lead=(cells.lead & (cells.state == "quarantined")).any(),
+        bad_lead=(needed & (cells.state == "quarantined")).any(),
         start=start,
         **fields,
         **units,
         **unit_columns,
     )
+    rows = rows.mutate(lacking=either([rows[f.name].isnull() for f in cls.fields if f.required]))
     clock = "day" if cls.has("day") else "start_day"
     if cls.has(clock):
         rows = rows.mutate(**{clock: ibis.coalesce(rows[clock], rows.start)})
     return rows
+
+
+def _unreadable_unit(cells: Table, field: Field) -> Column:
+    here = (cells.qualifier == "unit") & (cells.field == field.name)
+    return (here & (cells.state == "quarantined")).any().fill_null(False)
 
 
 def _field(cells: Table, field: Field, here: Column) -> Column:
@@ -224,14 +235,17 @@ def _convert(session: Session, cls: RecordClass, led: Table, vocabulary: Vocabul
         joined = asked.left_join(factors, ["asked_unit", "asked_concept"]).drop(
             "asked_unit_right", "asked_concept_right"
         )
-        wrong = joined.asked & joined.by.isnull()
-        number = choose(
-            [(~joined.asked, joined[field.name].cast("decimal(18,6)")), (wrong, no("decimal(18,6)"))],
-            scaled(joined[field.name], joined.by.fill_null(1)),
+        number = ibis.ifelse(
+            joined.asked, scaled(joined[field.name], joined.by), joined[field.name].cast("decimal(18,6)")
         )
+        wrong = joined.asked & number.isnull()
         number = number if field.kind == "decimal" else number.round(0).cast("int64")
         faults.append(
-            joined.filter(wrong).select(*KEY, field=ibis.literal(field.name), reason=ibis.literal("unknown-unit"))
+            joined.filter(wrong).select(
+                *KEY,
+                field=ibis.literal(field.name),
+                reason=ibis.ifelse(joined.by.isnull(), ibis.literal("unknown-unit"), ibis.literal("unreadable-number")),
+            )
         )
         led = joined.mutate(**{field.name: number}, **_kept_units(cls, field, joined)).drop(
             "asked_unit", "asked_concept", "asked", "by", "into"
@@ -299,7 +313,7 @@ def _ended(cells: Table, rows: Table, faults: Table) -> Table:
     """Return the cells that end before facts are made, each with its state and reason."""
     joined = (
         cells.select(*KEY, "table", "column", "field", "state", "reason", rule=cells.mappings[-1])
-        .left_join(rows.select(*KEY, "has_lead", "bad_lead"), list(KEY))
+        .left_join(rows.select(*KEY, "has_lead", "bad_lead", "lacking"), list(KEY))
         .drop(*(f"{k}_right" for k in KEY))
     )
     joined = joined.left_join(faults.rename(fault="reason"), [*KEY, "field"]).drop(
@@ -310,7 +324,7 @@ def _ended(cells: Table, rows: Table, faults: Table) -> Table:
         [
             (~stays, joined.state),
             (joined.bad_lead, ibis.literal("quarantined")),
-            (~joined.has_lead, ibis.literal("quarantined")),
+            (~joined.has_lead | joined.lacking, ibis.literal("quarantined")),
             (joined.fault.notnull(), ibis.literal("quarantined")),
         ],
         ibis.literal("ok"),
@@ -320,6 +334,7 @@ def _ended(cells: Table, rows: Table, faults: Table) -> Table:
             (~stays, joined.reason),
             (joined.bad_lead, ibis.literal("unreadable-lead")),
             (~joined.has_lead, ibis.literal("no-lead")),
+            (joined.lacking, ibis.literal("required-missing")),
             (joined.fault.notnull(), joined.fault),
         ],
         ibis.literal(""),

@@ -50,9 +50,13 @@ def cell_fates(session: Session, delivery: Delivery, uses: Table) -> Table:
     )
     joined = filled.join(roles, ["table", "column"]).left_join(best, ["table", "row", "column"])
     joined = joined.drop("table_right", "row_right", "column_right")
+    unreadable = delivery.unreadable.mutate(unreadable=ibis.literal(True))
+    joined = joined.left_join(unreadable, ["table", "row", "column"]).drop("table_right", "row_right", "column_right")
+    blank_time = joined.unreadable.notnull() & joined.row_fate.isnull()
     out_of_row = joined.row_fate.notnull() & joined.use.isin(["map", "context", "key"])
     fate = choose([
         (joined.use == "ignore", ibis.literal(IGNORED)),
+        (blank_time, ibis.literal(QUARANTINED)),
         (joined.fate.notnull(), joined.fate),
         (out_of_row & (joined.row_fate == WHERE), ibis.literal(IGNORED)),
         (out_of_row, ibis.literal(QUARANTINED)),
@@ -60,6 +64,7 @@ def cell_fates(session: Session, delivery: Delivery, uses: Table) -> Table:
     ], ibis.literal(IGNORED))
     reason = choose([
         (joined.use == "ignore", ibis.literal("ignore")),
+        (blank_time, ibis.literal("unreadable-date")),
         (joined.fate.notnull(), joined.reason),
         (out_of_row, joined.row_fate),
         (joined.use == "key", ibis.literal("")),

@@ -154,7 +154,9 @@ def _land_table(
     clean = source.mutate(
         **{v.column: without_missing(source[v.column], spec.codes(v.column)) for v in variables if v.use != "drop"}
     )
-    key = clean[spec.patient.column] if spec.patient.column else to_ibis(spec.patient.expression, clean)
+    key = clean[spec.patient.column] if spec.patient.column else to_ibis(
+        spec.patient.expression, clean, decimal_mark=spec.decimal
+    )
     columns: dict[str, Column] = {ROW: clean[ROW], PATIENT: pseudonym(partner, key)}
     for variable in variables:
         if variable.use == "key" or variable.column in linked:

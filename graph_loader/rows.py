@@ -8,7 +8,7 @@ from typing import Final
 
 import ibis
 
-from haemony.engine.plan import choose, days_between, no, scaled, to_date, to_decimal, union, whole
+from haemony.engine.plan import choose, days_between, no, scaled, to_date, to_decimal, to_long, union, whole
 from haemony.engine.session import Column, Session, Table
 from haemony.graph_loader.read import PATIENT, ROW, Landed
 from haemony.mappings.expression import to_ibis
@@ -34,6 +34,7 @@ class Delivery:
     tables: Mapping[str, Table]
     roster: Table
     days: Table
+    unreadable: Table
     landed: Mapping[str, Landed]
 
     def of(self, table: str) -> list[Variable]:
@@ -55,8 +56,8 @@ def prepare(
     tables = {}
     for name, table in patients.items():
         spec = partner.tables[name]
-        derived = table.mutate(**{column: to_ibis(text, table) for column, text in spec.derive.items()})
-        kept = to_ibis(spec.where.keep, derived).fill_null(False) if spec.where else ibis.literal(True)
+        derived = table.mutate(**{column: to_ibis(text, table, decimal_mark=spec.decimal) for column, text in spec.derive.items()})
+        kept = to_ibis(spec.where.keep, table, decimal_mark=spec.decimal).fill_null(False) if spec.where else ibis.literal(True)
         known = derived.left_join(roster, derived[PATIENT] == roster.patient)
         fate = choose(
             [
@@ -68,8 +69,11 @@ def prepare(
         )
         rows = known.mutate(**{FATE: fate}).drop("patient", "times")
         tables[name] = session.lay(_with_index_date(rows, dates), f"rows/{name}")
-    days = session.lay(_days(schema, partner, variables, tables), "rows/days")
-    return Delivery(partner, tuple(variables), tables, roster.filter(roster.times == 1), days, landed)
+    wanted = time_columns(schema, partner, variables)
+    days = session.lay(_days(partner, variables, tables, wanted), "rows/days")
+    context = {name: [c for c in cs if _use(variables, name, c) == "context"] for name, cs in wanted.items()}
+    unreadable = session.lay(_unreadable(tables, context, days), "rows/unreadable")
+    return Delivery(partner, tuple(variables), tables, roster.filter(roster.times == 1), days, unreadable, landed)
 
 
 def _with_patient(name: str, partner: Partner, landed: Mapping[str, Landed]) -> Table:
@@ -109,33 +113,42 @@ def _with_index_date(rows: Table, dates: Table | None) -> Table:
     return rows.left_join(dates, rows[PATIENT] == dates.haemony_dated).drop("haemony_dated")
 
 
-def _days(schema: Schema, partner: Partner, variables: Sequence[Variable], tables: Mapping[str, Table]) -> Table:
+def _use(variables: Sequence[Variable], table: str, column: str) -> str:
+    return next(v.use for v in variables if (v.table, v.column) == (table, column))
+
+
+def _days(
+    partner: Partner, variables: Sequence[Variable], tables: Mapping[str, Table], wanted: Mapping[str, Sequence[str]]
+) -> Table:
     """Return (table, row, column, day) for every column that is a point in time."""
-    wanted = time_columns(schema, partner, variables)
     parts = []
     for name, columns in wanted.items():
-        rows = tables[name]
-        wide = rows.select(
-            ROW,
-            **{
-                c: day_of(rows, c, [v for v in variables if v.table == name], partner.tables[name].decimal).cast(
-                    "int64"
-                )
-                for c in columns
-            },
-        )
+        rows, mine = tables[name], [v for v in variables if v.table == name]
+        mark = partner.tables[name].decimal
+        wide = rows.select(ROW, **{c: day_of(rows, c, mine, mark).cast("int64") for c in columns})
         long = wide.pivot_longer(list(columns), names_to="column", values_to="day")
-        parts.append(
-            long.filter(long.day.notnull()).select(
-                table=ibis.literal(name), row=long[ROW], column=long.column, day=long.day
-            )
-        )
+        parts.append(_placed(long.filter(long.day.notnull()), name).select("table", "row", "column", "day"))
     if parts:
         return union(parts)
     some = next(iter(tables.values()))
-    return some.select(table=ibis.literal(""), row=some[ROW], column=ibis.literal(""), day=no("int64")).filter(
-        ibis.literal(False)
-    )
+    return _none(some).mutate(day=no("int64"))
+
+
+def _unreadable(tables: Mapping[str, Table], context: Mapping[str, Sequence[str]], days: Table) -> Table:
+    """Return (table, row, column) for the filled cells of time columns, read by others alone, that are no time."""
+    parts = [_placed(to_long(tables[name], columns, [ROW]), name) for name, columns in context.items() if columns]
+    if not parts:
+        return _none(next(iter(tables.values())))
+    filled = union([p.select("table", "row", "column") for p in parts])
+    return filled.anti_join(days, ["table", "row", "column"])
+
+
+def _placed(long: Table, name: str) -> Table:
+    return long.mutate(table=ibis.literal(name), row=long[ROW])
+
+
+def _none(some: Table) -> Table:
+    return some.filter(ibis.literal(False)).select(table=ibis.literal(""), row=some[ROW], column=ibis.literal(""))
 
 
 def time_columns(schema: Schema, partner: Partner, variables: Sequence[Variable]) -> dict[str, list[str]]:
@@ -168,6 +181,8 @@ def day_of(rows: Table, column: str, variables: Sequence[Variable], separator: s
     if variable.format.kind == "date":
         return days_between(to_date(rows[column], variable.format.pattern), rows[INDEX_DATE])
     number = to_decimal(rows[column], separator)
+    if variable.derived:
+        number = ibis.coalesce(number, to_decimal(rows[column]))  # a computed number has a point
     if variable.unit not in ("", "d"):
         number = scaled(number, ibis.literal(factor(variable.unit, "d")))
     return whole(number.round(0)) + start_of(rows, variable, variables, separator)

@@ -8,12 +8,12 @@ from typing import Final
 import ibis
 import pyarrow as pa
 
-from haemony.engine.plan import choose, digest, no, union
+from haemony.engine.plan import canonical, choose, digest, no, union
 from haemony.engine.session import Column, Session, Table
-from haemony.graph_loader.cells import POSITIVE, Spec
 from haemony.graph_loader.facts import contradictions, denies
 from haemony.graph_loader.read import PATIENT
 from haemony.graph_loader.rows import FATE, Delivery
+from haemony.mappings.curie import matches
 from haemony.mappings.expression import to_ibis
 from haemony.mappings.model import PanelSpec, Variable
 from haemony.ontology.vocabulary import Vocabulary
@@ -33,11 +33,11 @@ def absences(session: Session, delivery: Delivery, cells: Table) -> Table:
     absent = false.select("class", "patient", "table", "row", "column", "variable", "mappings", day=false.start_day, concept=false.concepts.unnest())
     state: Column = ibis.literal("ok")
     for panel in delivery.partner.panels:
-        columns = [(c.table, v.column) for c, v in covered_flags(panel, delivery)]
+        columns = covered_columns(panel, delivery, flags=True)
         if columns:
             tested = panel_patients(panel, delivery).mutate(was_tested=ibis.literal(True))
             absent = absent.left_join(tested, "patient").drop("patient_right")
-            covered = (absent["table"] + "\x1f" + absent["column"]).isin([f"{t}\x1f{c}" for t, c in columns])
+            covered = (absent["table"] + "\x1f" + absent["column"]).isin([f"{v.table}\x1f{v.column}" for v in columns])
             state = ibis.ifelse(covered & absent.was_tested.isnull(), ibis.literal(UNTESTED), state)
             absent = absent.mutate(state_now=state).drop("was_tested")
             state = absent.state_now
@@ -45,9 +45,15 @@ def absences(session: Session, delivery: Delivery, cells: Table) -> Table:
     return session.lay(absent.select("class", "patient", "concept", "day", "table", "row", "column", "variable", "mappings", "state"), "tested/absent")
 
 
-def covered_flags(panel: PanelSpec, delivery: Delivery) -> list[tuple[PanelSpec, Variable]]:
-    """Return the flag columns that a panel covers."""
-    return [(cover, v) for cover in panel.covers for v in delivery.of(cover.table) if v.column == cover.column and v.format.kind == "flag"]  # type: ignore[misc]
+def covered_columns(panel: PanelSpec, delivery: Delivery, *, flags: bool) -> list[Variable]:
+    """Return the columns that a panel covers: those with a flag each, or those whose cells name what was found."""
+    return [
+        v
+        for cover in panel.covers
+        if cover.column
+        for v in delivery.of(cover.table)
+        if matches(cover.column, v.column) and v.use == "map" and (v.format.kind == "flag") is flags
+    ]
 
 
 def panel_patients(panel: PanelSpec, delivery: Delivery) -> Table:
@@ -58,7 +64,7 @@ def panel_patients(panel: PanelSpec, delivery: Delivery) -> Table:
         rows = rows.filter(to_ibis(panel.expression, rows, decimal_mark=delivery.partner.tables[panel.table].decimal))
     elif panel.column:
         flag = next(v for v in delivery.of(panel.table) if v.column == panel.column)
-        rows = rows.filter(rows[panel.column] == (flag.format.true or "1"))
+        rows = rows.filter(canonical(rows[panel.column]) == (flag.format.true or "1"))
     return rows.select(patient=rows[PATIENT]).distinct()
 
 
@@ -68,7 +74,7 @@ def tested(session: Session, delivery: Delivery, cells: Table, absent: Table) ->
     Flags say it for themselves, whether true or false; a panel says it for all whom it tested; a karyotype that
     could be read looked at every chromosome.
     """
-    looked = cells.filter((cells.state == "ok") & cells.negative & ((cells.reads == "flag") | (cells.answer == POSITIVE)))
+    looked = cells.filter((cells.state == "ok") & cells.tests)
     karyotyped = cells.filter((cells.state == "ok") & cells.findings.notnull())
     parts = [
         absent.filter(absent.state != UNTESTED).select("patient", "day", "concept"),
@@ -88,12 +94,11 @@ def _panel_tests(session: Session, panel: PanelSpec, delivery: Delivery, cells: 
 def covered_concepts(session: Session, panel: PanelSpec, delivery: Delivery, cells: Table) -> Table:
     """Return the concepts that a panel covers: named ones, those of flag columns, those that a column's cells name."""
     fixed = {cover.concept_id for cover in panel.covers if cover.concept_id is not None}
-    fixed |= {row.concept_id for _, v in covered_flags(panel, delivery) for row in v.concepts if row.concept_id is not None}
+    flags = covered_columns(panel, delivery, flags=True)
+    fixed |= {row.concept_id for v in flags for row in v.concepts if row.concept_id is not None}
     named = session.table(f"tested/{panel.name}", {"concept": pa.int64()}, [(c,) for c in sorted(fixed)])
-    flags = {v.column for _, v in covered_flags(panel, delivery)}
-    columns = [(c.table, c.column) for c in panel.covers if c.column and c.column not in flags]
-    for table, column in columns:
-        seen = cells.filter((cells["table"] == table) & (cells["column"] == column) & (cells.state == "ok"))
+    for v in covered_columns(panel, delivery, flags=False):
+        seen = cells.filter((cells["table"] == v.table) & (cells["column"] == v.column) & (cells.state == "ok"))
         named = named.union(seen.select(concept=seen.concepts.unnest())).distinct()
     return named
 
@@ -134,7 +139,7 @@ def silent(session: Session, delivery: Delivery, cells: Table, facts: Table, mem
     parts = []
     named = vocabulary.named_alterations()
     for panel in delivery.partner.panels:
-        tables = sorted({c.table for c in panel.covers if c.column and c.table not in {cover.table for cover, _ in covered_flags(panel, delivery)}})
+        tables = sorted({v.table for v in covered_columns(panel, delivery, flags=False)})
         if not tables:
             continue
         covered = [row[0] for row in session.rows(covered_concepts(session, panel, delivery, cells))]

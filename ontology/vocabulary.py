@@ -148,6 +148,10 @@ class Vocabulary:
             self._reached[key] = closure(start, self._up if upwards else self._down)
         return self._reached[key]
 
+    def maps_to(self, concept_id: int) -> int | None:
+        """Return the concept that a code of another vocabulary maps to; None where it is no such code."""
+        return self._maps_to.get(concept_id)
+
     def named_alterations(self) -> frozenset[int]:
         """Return the alterations that a gene-level negative does not answer for: tandem duplications, fusions."""
         return self.descendants(NAMED_ALTERATION)

@@ -197,6 +197,24 @@ def test_headers_are_read_in_a_vocabulary(variables: dict[tuple[str, str], Varia
     assert variables["assay", "NPM1"].format.false == "0"
 
 
+def test_a_globs_concepts_serve_columns_without_their_own(
+    tmp_path: Path, vocabulary: Vocabulary, schema: Schema
+) -> None:
+    dictionary = [*DICTIONARY, row("itd", "grade_*", record="Response", field="concept")]
+    concepts = [
+        *CONCEPTS,
+        value("aml:itd.grade_%2A", "CR", "haemony:complete-remission"),
+        value("aml:itd.grade_%2A", "PR", "haemony:partial-remission"),
+        value("aml:itd.grade_2", "PR", "haemony:relapse"),
+    ]
+    partner = read_partner(write_partner(tmp_path, "aml", LAYOUT, dictionary, concepts), vocabulary, schema)
+    headers = {**HEADERS, "itd": [*HEADERS["itd"], "grade_1", "grade_2"]}
+    found = {v.column: v for v in expand(partner, headers, vocabulary, schema)}
+    read = {c: {text: r[0].concept_id for text, r in found[c].values.items()} for c in ("grade_1", "grade_2")}
+    assert read["grade_1"] == {"CR": 2100000060, "PR": 2100000061}
+    assert read["grade_2"] == {"CR": 2100000060, "PR": 2100000063}
+
+
 def complaints(error: MappingError) -> str:
     return "\n".join(str(p) for p in error.problems)
 

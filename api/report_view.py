@@ -1,0 +1,119 @@
+"""The report of a build, laid out for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from haemony.api.console import count, table
+from haemony.api.report import FileLedger, LostCells, PartnerReport, Report
+from haemony.graph_loader.cells import DROPPED, FATES, IGNORED, LOADED, MISSING, QUARANTINED
+
+#: How each fate is drawn, with and without colour.
+MARKS: Final = {
+    LOADED: ("█", "green"),
+    QUARANTINED: ("▓", "red"),
+    IGNORED: ("░", "bright_black"),
+    DROPPED: ("×", "magenta"),
+    MISSING: ("·", "dim"),
+}
+BAR: Final = 24
+#: As many lines of a list as a person reads; ``--json`` has all.
+SHOWN: Final = 25
+#: As many columns as one line names.
+COLUMNS: Final = 4
+
+
+def bar(cells: Mapping[str, int], width: int = BAR) -> Text:
+    """Draw how cells ended: every fate that occurs has a mark.
+
+    >>> bar({"loaded": 98, "quarantined": 1, "missing": 1}, 10).plain
+    '████████▓·'
+    """
+    total = sum(cells.values())
+    present = [fate for fate in FATES if cells.get(fate)]
+    shares = {fate: max(1, int(cells[fate] * width / total)) for fate in present}
+    if shares:
+        largest = max(present, key=lambda fate: cells[fate])
+        shares[largest] += width - sum(shares.values())
+    return Text.assemble(*((MARKS[fate][0] * shares[fate], MARKS[fate][1]) for fate in present))
+
+
+def legend() -> Text:
+    """Say what the marks of a bar mean."""
+    return Text("   ").join(Text.assemble((mark, style), f" {fate}") for fate, (mark, style) in MARKS.items())
+
+
+def view(report: Report) -> Group:
+    """Return the whole report."""
+    head = Text(f"Build {report.build}, {report.built_at}, vocabulary {report.vocabulary}", style="dim")
+    return Group(head, legend(), *(Group(*_partner(partner)) for partner in report.partners))
+
+
+def _partner(partner: PartnerReport) -> Iterator[RenderableType]:
+    total = sum(partner.cells.values())
+    yield Text.assemble("\n", (partner.name, "bold"), f"  {partner.title}")
+    yield Text(f"{count(total, 'cell')} in {count(len(partner.files), 'file')}, {_sums(partner.adds_up)}.")
+    for file in partner.files:
+        yield _ledger(file)
+    yield from _list("Quarantined", LOST, list(_by_reason(partner.because(QUARANTINED))))
+    yield from _list(
+        "Wanted concepts", ("cells", "concept", "for"), [(w.cells, w.label, w.subject) for w in partner.wanted]
+    )
+    yield from _list("Rules broken", ("records", "severity", "rule", "of", "it says"),
+                     [(r.records, r.severity, r.shape, r.record_class, r.message) for r in partner.rules])  # fmt: skip
+    flags = [f for f in partner.flags if f.flag not in {r.shape for r in partner.rules}]
+    yield from _list(
+        "Flagged, and in the graph", MARKED, [(f.records, f.flag, f.record_class, f.meaning) for f in flags]
+    )
+    yield from _list(
+        "Disputed between sources",
+        ("records", "field", "of"),
+        [(d.records, d.flag, d.record_class) for d in partner.disputed],
+    )
+    yield from _list("Ignored", ("cells", "reason", "columns", "it means"), list(_ignored(partner.because(IGNORED))))
+
+
+LOST: Final = ("cells", "reason", "file", "columns", "it means", "what to do")
+MARKED: Final = ("records", "flag", "of", "it means")
+
+
+def _sums(adds_up: bool) -> str:
+    return (
+        "every one accounted for" if adds_up else "and the ledger does not add up: please report this fault of Haemony"
+    )
+
+
+def _ledger(file: FileLedger) -> RenderableType:
+    rows = [(c.column, bar(c.cells), *(c.cells.get(fate, 0) or None for fate in FATES)) for c in file.columns]
+    rows.append(("all columns", bar(file.cells), *(file.cells[fate] or None for fate in FATES)))
+    size = f"{count(file.rows, 'row')} × {count(len(file.columns), 'column')}"
+    return table(("column", "", *FATES), rows, title=f"{file.file}: {size} = {count(sum(file.cells.values()), 'cell')}")
+
+
+def _by_reason(lost: Sequence[LostCells]) -> Iterator[tuple[object, ...]]:
+    """Yield one row for each reason in each file, most cells first, with the columns that it concerns."""
+    groups: dict[tuple[str, str], list[LostCells]] = {}
+    for line in lost:
+        groups.setdefault((line.reason, line.file), []).append(line)
+    for (reason, file), lines in sorted(groups.items(), key=lambda g: -sum(line.cells for line in g[1])):
+        columns = [f"{line.column} {line.cells:,}" for line in lines[:COLUMNS]]
+        more = [f"{len(lines) - COLUMNS} more"] if len(lines) > COLUMNS else []
+        yield sum(line.cells for line in lines), reason, file, [*columns, *more], lines[0].meaning, lines[0].advice
+
+
+def _ignored(lost: Sequence[LostCells]) -> Iterator[tuple[object, ...]]:
+    """Yield one row for each reason, with how many columns it concerns."""
+    for reason in dict.fromkeys(line.reason for line in lost):
+        mine = [line for line in lost if line.reason == reason]
+        yield sum(m.cells for m in mine), reason, len({(m.file, m.column) for m in mine}), mine[0].meaning
+
+
+def _list(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[RenderableType]:
+    if rows:
+        yield table(columns, rows[:SHOWN], title=title)
+        if len(rows) > SHOWN:
+            yield Text(f"… and {count(len(rows) - SHOWN, 'line')} more: haemony report --json", style="dim")

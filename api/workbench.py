@@ -1,0 +1,126 @@
+"""The workbench: what every door needs, read once and only when it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from haemony.api.settings import Settings
+from haemony.engine.errors import BuildError, DeliveryError, HaemonyError, MappingError, Problem
+from haemony.graph_loader.build import GRAPH, PartnerSummary, Request, build, current_build
+from haemony.graph_loader.read import read_headers, read_secret
+from haemony.graph_loader.stores.ladybug import LadybugStore
+from haemony.mappings.curie import nearest
+from haemony.mappings.model import Partner
+from haemony.mappings.partner import expand, extend_vocabulary, find_partners, inspect_partner, shape_files
+from haemony.mappings.variables import assumed_headers
+from haemony.ontology import schema as schema_module
+from haemony.ontology.schema import Schema, read_schema
+from haemony.ontology.vocabulary import Vocabulary, read_vocabulary
+
+SHAPES = Path(schema_module.__file__).with_name("shapes")
+
+Progress = Callable[[str, str], None]
+
+
+class Workbench:
+    """Opens what the settings name: vocabulary, schema, partners, shapes, and the current build."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Return the vocabulary with the user's own concepts."""
+        return extend_vocabulary(read_vocabulary(), self.settings.mappings)
+
+    @cached_property
+    def schema(self) -> Schema:
+        """Return the record classes."""
+        return read_schema()
+
+    @property
+    def shapes(self) -> tuple[Path, ...]:
+        """Return the built-in shapes and the user's own."""
+        return (SHAPES, *shape_files(self.settings.mappings))
+
+    @property
+    def current(self) -> Path:
+        """Return the current build; raise ``BuildError`` where there is none."""
+        return current_build(self.settings.build)
+
+    def store(self) -> LadybugStore:
+        """Return the graph of the current build."""
+        return LadybugStore(self.current / GRAPH)
+
+    def deliveries(self, names: Sequence[str], data: Path) -> tuple[dict[str, Partner], dict[str, str]]:
+        """Return the partners to build from a folder, and why others are left out.
+
+        Without names these are all partners whose files are there. Raises one error with every fault of all three
+        files of every partner and of the structure of what they deliver.
+        """
+        if not data.is_dir():
+            raise DeliveryError([Problem(str(data), None, "", "there is no such folder.", "Pass another --data.")])
+        found = find_partners(self.settings.mappings)
+        problems = [_unknown(name, found) for name in names if name not in found]
+        chosen: dict[str, Partner] = {}
+        left_out: dict[str, str] = {}
+        for name in dict.fromkeys(names or found):
+            own: list[Problem] = []
+            partner = inspect_partner(found[name], self.vocabulary, self.schema, own) if name in found else None
+            missing = [t.file for t in partner.tables.values() if not (data / t.file).is_file()] if partner else []
+            if not names and missing:
+                left_out[name] = f"{missing[0]} is not there" + (
+                    f", nor {len(missing) - 1} more" if missing[1:] else ""
+                )
+                continue
+            problems += own or (self._faults(partner, data) if partner else [])
+            if partner:
+                chosen[name] = partner
+        if problems:
+            kind = MappingError if all(p.file.endswith((".tsv", ".yaml")) for p in problems) else BuildError
+            raise kind(dict.fromkeys(problems))
+        if not chosen:
+            raise BuildError([Problem(name, None, "", f"left out: {why}.") for name, why in left_out.items()])
+        return chosen, left_out
+
+    def _faults(self, partner: Partner, data: Path) -> list[Problem]:
+        """Return what is wrong with the structure of a delivery, as far as headers show it."""
+        headers = assumed_headers(partner)
+        problems: list[Problem] = []
+        for name, table in partner.tables.items():
+            try:
+                only = replace(partner, tables={name: table})
+                headers[name] = list(read_headers(only, data)[name].columns)
+            except DeliveryError as error:
+                problems += error.problems
+        try:
+            expand(partner, headers, self.vocabulary, self.schema)
+        except MappingError as error:
+            problems += error.problems
+        return problems
+
+    def build(self, partners: Iterable[Partner], data: Path, progress: Progress) -> list[PartnerSummary]:
+        """Build partners from a folder of deliveries into the current build."""
+        settings = self.settings
+        request = Request(
+            partners={partner.name: (partner, data) for partner in partners},
+            folder=settings.build,
+            secret=read_secret(settings.checked_secret_file()),
+            shapes=self.shapes,
+            tolerated=settings.tolerate,
+            processes=settings.processes,
+            memory=settings.memory,
+        )
+        return build(request, self.schema, self.vocabulary, progress)
+
+
+def _unknown(name: str, found: Iterable[str]) -> Problem:
+    return Problem("", None, "", f"there is no partner {name!r}.", nearest(name, list(found)))
+
+
+def plain_fault(error: OSError) -> HaemonyError:
+    """Return a fault of the file system in plain words."""
+    return HaemonyError([Problem(str(error.filename or ""), None, "", f"{error.strerror or error}.")])
