@@ -22,6 +22,8 @@ from haemony.engine.errors import Problem
 
 #: Width of lines that go to a file or another program, which has none of its own.
 PLAIN_WIDTH = 140
+#: Room that names are given before longer texts.
+NAME_WIDTH = 34
 
 
 class Format(StrEnum):
@@ -81,10 +83,21 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = ""
     made.show_header = any(columns)
     for number, name in enumerate(columns):
         numeric = all(isinstance(row[number], int | float | None) for row in rows) and bool(rows)
-        made.add_column(Text(name.replace("_", " ")), justify="right" if numeric else "left", overflow="fold")
+        width = max((len(row[number]) for row in rows if _is_name(row[number])), default=0)
+        made.add_column(
+            Text(name.replace("_", " ")),
+            justify="right" if numeric else "left",
+            overflow="fold",
+            min_width=min(width, NAME_WIDTH),
+        )
     for row in rows:
         made.add_row(*(value if isinstance(value, Text) else Text(word(value)) for value in row))
     return made
+
+
+def _is_name(value: Any) -> bool:
+    """Tell whether a value is one word, which is not broken where there is room."""
+    return isinstance(value, str) and " " not in value
 
 
 def word(value: Any) -> str:

@@ -17,6 +17,7 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
     "unreadable-text": ("the nomenclature cannot read it", "map the text in concepts.sssom.tsv, or have it corrected"),
     "unreadable-lead": ("what names the record could not be read", "repair that cell"),
     "unknown-unit": ("no such unit, or none that converts", "map it with haemony:mapsToUnit"),
+    "no-clock": ("a time whose start is not known", "ask for the date that `at`, or day 0, names"),
     "unknown-patient": ("the roster has no such patient", "ask the partner; check `patient` of the table"),
     "duplicate-key": ("a key that another row has too", "ask the partner which row holds"),
     "overruled": ("another table, preferred in writing, says otherwise", "look at both; `prefer` decided"),

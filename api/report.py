@@ -14,7 +14,7 @@ from rdflib import SH
 
 from haemony.api.reasons import FLAGS, meaning
 from haemony.engine.errors import BuildError
-from haemony.graph_loader.cells import FATES, IGNORED, QUARANTINED
+from haemony.graph_loader.fates import FATES, IGNORED, QUARANTINED
 from haemony.graph_loader.shapes import read_shapes, shape_id
 from haemony.mappings.curie import nearest
 

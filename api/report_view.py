@@ -10,7 +10,7 @@ from rich.text import Text
 
 from haemony.api.console import count, table
 from haemony.api.report import FileLedger, LostCells, PartnerReport, Report
-from haemony.graph_loader.cells import DROPPED, FATES, IGNORED, LOADED, MISSING, QUARANTINED
+from haemony.graph_loader.fates import DROPPED, FATES, IGNORED, LOADED, MISSING, QUARANTINED
 
 #: How each fate is drawn, with and without colour.
 MARKS: Final = {
@@ -77,7 +77,7 @@ def _partner(partner: PartnerReport) -> Iterator[RenderableType]:
     yield from _list("Ignored", ("cells", "reason", "columns", "it means"), list(_ignored(partner.because(IGNORED))))
 
 
-LOST: Final = ("cells", "reason", "file", "columns", "it means", "what to do")
+LOST: Final = ("cells", "reason", "file", "columns", "it means, and what to do")
 MARKED: Final = ("records", "flag", "of", "it means")
 
 
@@ -102,7 +102,12 @@ def _by_reason(lost: Sequence[LostCells]) -> Iterator[tuple[object, ...]]:
     for (reason, file), lines in sorted(groups.items(), key=lambda g: -sum(line.cells for line in g[1])):
         columns = [f"{line.column} {line.cells:,}" for line in lines[:COLUMNS]]
         more = [f"{len(lines) - COLUMNS} more"] if len(lines) > COLUMNS else []
-        yield sum(line.cells for line in lines), reason, file, [*columns, *more], lines[0].meaning, lines[0].advice
+        yield sum(line.cells for line in lines), reason, file, [*columns, *more], _advice(lines[0])
+
+
+def _advice(line: LostCells) -> str:
+    """Return what a reason means and what to do; the text of a shape ends as a sentence, other texts do not."""
+    return f"{line.meaning.removesuffix('.')}: {line.advice}" if line.advice else line.meaning
 
 
 def _ignored(lost: Sequence[LostCells]) -> Iterator[tuple[object, ...]]:

@@ -13,7 +13,7 @@ from haemony.api.report_view import bar, legend
 from haemony.api.workbench import Workbench
 from haemony.demo.generate import CENTRES, generate
 from haemony.graph_loader.build import PartnerSummary
-from haemony.graph_loader.cells import LOADED, QUARANTINED
+from haemony.graph_loader.fates import LOADED, QUARANTINED
 
 #: Where the demo data is, below the build folder.
 DATA: Final = "demo-data"

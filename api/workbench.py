@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from haemony.api.settings import Settings
-from haemony.engine.errors import BuildError, DeliveryError, HaemonyError, MappingError, Problem
+from haemony.engine.errors import BuildError, DeliveryError, MappingError, Problem
+from haemony.engine.session import Session
 from haemony.graph_loader.build import GRAPH, PartnerSummary, Request, build, current_build
-from haemony.graph_loader.read import read_headers, read_secret
+from haemony.graph_loader.read import Header, read_headers, read_secret, scan_rows
 from haemony.graph_loader.stores.ladybug import LadybugStore
 from haemony.mappings.curie import nearest
 from haemony.mappings.model import Partner
@@ -67,40 +69,44 @@ class Workbench:
         problems = [_unknown(name, found) for name in names if name not in found]
         chosen: dict[str, Partner] = {}
         left_out: dict[str, str] = {}
-        for name in dict.fromkeys(names or found):
+        headers: dict[str, dict[str, Header]] = {}
+        for name in [n for n in dict.fromkeys(names or found) if n in found]:
             own: list[Problem] = []
-            partner = inspect_partner(found[name], self.vocabulary, self.schema, own) if name in found else None
+            partner = inspect_partner(found[name], self.vocabulary, self.schema, own)
             missing = [t.file for t in partner.tables.values() if not (data / t.file).is_file()] if partner else []
             if not names and missing:
                 left_out[name] = f"{missing[0]} is not there" + (
                     f", nor {len(missing) - 1} more" if missing[1:] else ""
                 )
                 continue
-            problems += own or (self._faults(partner, data) if partner else [])
+            problems += own
             if partner:
                 chosen[name] = partner
+                headers[name], faults = self._headers(partner, data)
+                problems += faults
         if problems:
-            kind = MappingError if all(p.file.endswith((".tsv", ".yaml")) for p in problems) else BuildError
-            raise kind(dict.fromkeys(problems))
+            problems += [p for name in chosen for p in _broken_rows(chosen[name], headers[name])]
+            in_mappings = all(p.file.endswith((".tsv", ".yaml")) for p in problems)
+            raise (MappingError if in_mappings else DeliveryError)(dict.fromkeys(problems))
         if not chosen:
             raise BuildError([Problem(name, None, "", f"left out: {why}.") for name, why in left_out.items()])
         return chosen, left_out
 
-    def _faults(self, partner: Partner, data: Path) -> list[Problem]:
-        """Return what is wrong with the structure of a delivery, as far as headers show it."""
-        headers = assumed_headers(partner)
+    def _headers(self, partner: Partner, data: Path) -> tuple[dict[str, Header], list[Problem]]:
+        """Return the headers of a delivery, and what they show to be wrong; a build would find it only in its turn."""
+        headers: dict[str, Header] = {}
         problems: list[Problem] = []
         for name, table in partner.tables.items():
             try:
-                only = replace(partner, tables={name: table})
-                headers[name] = list(read_headers(only, data)[name].columns)
+                headers |= read_headers(replace(partner, tables={name: table}), data)
             except DeliveryError as error:
                 problems += error.problems
+        columns = assumed_headers(partner) | {name: list(header.columns) for name, header in headers.items()}
         try:
-            expand(partner, headers, self.vocabulary, self.schema)
+            expand(partner, columns, self.vocabulary, self.schema)
         except MappingError as error:
             problems += error.problems
-        return problems
+        return headers, problems
 
     def build(self, partners: Iterable[Partner], data: Path, progress: Progress) -> list[PartnerSummary]:
         """Build partners from a folder of deliveries into the current build."""
@@ -121,6 +127,7 @@ def _unknown(name: str, found: Iterable[str]) -> Problem:
     return Problem("", None, "", f"there is no partner {name!r}.", nearest(name, list(found)))
 
 
-def plain_fault(error: OSError) -> HaemonyError:
-    """Return a fault of the file system in plain words."""
-    return HaemonyError([Problem(str(error.filename or ""), None, "", f"{error.strerror or error}.")])
+def _broken_rows(partner: Partner, headers: Mapping[str, Header]) -> list[Problem]:
+    """Return the broken rows of a delivery that is refused anyway, so that they are listed with the rest."""
+    with TemporaryDirectory() as folder, Session(Path(folder)) as session:
+        return scan_rows(session, partner, headers)

@@ -1,8 +1,8 @@
 """The figures behind the made-up patients, as tables.
 
 The shares were set by hand near what the papers named beside them report, so that the cohort looks like theirs; they
-are not copied from a table of theirs, and are no reference to cite. Only the points and median survivals of IPSS-R are
-the published ones. Nothing here was taken from a patient.
+are not copied from a table of theirs, and are no reference to cite. Only the points, median survivals and times to AML
+of IPSS-R are the published ones (https://ipssrbasic.mds-foundation.org). Nothing here was taken from a patient.
 
 Sources
     [Juliusson]     Blood 2009;113:4179, Swedish acute leukaemia registry: age, sex, early death, remission
@@ -14,6 +14,8 @@ Sources
     [Schanz]        J Clin Oncol 2012;30:820: cytogenetics of MDS
     [Haferlach]     Leukemia 2014;28:241, 944 patients: mutations of MDS
     [Bernard]       Nat Med 2020;26:1549: TP53 and complex karyotype in MDS
+    [Haase]         Leukemia 2019, doi 10.1038/s41375-018-0351-2, 359 patients: TP53 in 55 % of complex karyotypes
+    [Jädersten]     J Clin Oncol, 25 April 2011, 55 patients: TP53 in 18 % of low-risk MDS with del(5q)
 """
 
 from __future__ import annotations
@@ -193,8 +195,8 @@ MDS_KARYOTYPES: Final[dict[str, tuple[str, tuple[str, ...], int, float]]] = {
     "complexp": ("45,XY,-7,add(12)(p13),del(20)(q11q13)", ("minus7", "del20q"), 3, 0.030),
 }
 
-TP53_IN_COMPLEX: Final = 0.62  # [Bernard]
-TP53_IN_DEL5Q: Final = 0.18  # [Bernard]
+TP53_IN_COMPLEX: Final = 0.62  # [Bernard, Haase]
+TP53_IN_DEL5Q: Final = 0.18  # [Jädersten]
 
 #: IPSS-R groups: upper limit of the points, median survival in years, years until a quarter has AML [Greenberg].
 IPSSR: Final[dict[str, tuple[float, float, float]]] = {

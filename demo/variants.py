@@ -13,7 +13,7 @@ from typing import Final
 VARIANTS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "NPM1": (
         ("c.860_863dup", "p.(Trp288CysfsTer12)"),
-        ("c.862_863insCATG", "p.(Trp288CysfsTer12)"),
+        ("c.863_864insCATG", "p.(Trp288CysfsTer12)"),
         ("c.863_864insCCTG", "p.(Trp288CysfsTer12)"),
     ),
     "FLT3-ITD": (

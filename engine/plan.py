@@ -71,7 +71,13 @@ def without_bound(text: Column) -> Column:
 
 
 #: Letters of a date pattern and the digits they stand for.
-DATE_PARTS = {"yyyy": r"([0-9]{4})", "MM": r"([0-9]{1,2})", "dd": r"([0-9]{1,2})", "M": r"([0-9]{1,2})", "d": r"([0-9]{1,2})"}
+DATE_PARTS = {
+    "yyyy": r"([0-9]{4})",
+    "MM": r"([0-9]{1,2})",
+    "dd": r"([0-9]{1,2})",
+    "M": r"([0-9]{1,2})",
+    "d": r"([0-9]{1,2})",
+}
 
 
 def date_regex(pattern: str) -> tuple[str, list[str]]:
@@ -122,6 +128,13 @@ def years_between(later: Column, earlier: Column) -> Column:
 def scaled(number: Column, factor: Column) -> Column:
     """Multiply by a conversion factor, kept as a decimal of six places; null where the product is too large for one."""
     return (number * factor.cast(FACTOR)).try_cast(DECIMAL)
+
+
+def last_place(number_text: Column) -> Column:
+    """Return the worth of the last decimal place of a number's text: 0.01 for ``1.20``, 1 for ``7``."""
+    places = number_text.re_extract(r"[.,]([0-9]+)", 1).length()
+    worth = [(places == n, ibis.literal(f"{10.0**-n:.6f}").cast(DECIMAL)) for n in range(6)]
+    return choose(worth, ibis.literal("0.000001").cast(DECIMAL))
 
 
 def whole(number: Column) -> Column:
@@ -179,6 +192,6 @@ def keyed_hash(text: Column) -> Column:
     return ibis.ifelse(text.isnull(), no("string"), (secret + (secret + text).hexdigest("sha256")).hexdigest("sha256"))
 
 
-@ibis.udf.scalar.builtin(name="getvariable", signature=(("string",), "string"))
+@ibis.udf.scalar.builtin(name="getvariable", signature=(("string",), "string"))  # type: ignore[untyped-decorator]
 def _variable(variable: Any) -> Any:
     """Read a variable of the session."""

@@ -21,6 +21,7 @@ class Session:
 
     def __init__(self, folder: Path, *, memory: str | None = None) -> None:
         self.folder = folder
+        self._laid: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
         self.connection = ibis.duckdb.connect()
         # DuckDB's in_clause pass turns each IN list of five or more constants into a join per column.
@@ -34,7 +35,9 @@ class Session:
     def __enter__(self) -> Session:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.connection.disconnect()
 
     def sql(self, statement: str) -> Any:
@@ -49,9 +52,18 @@ class Session:
 
     def lay(self, table: Table, name: str) -> Table:
         """Run a plan, lay the result down as ``name.parquet`` in the working folder, and read it back."""
-        path = self.folder / f"{name}.parquet"
+        path = self._fresh(name)
         self.write(table, path)
         return self.read(path)
+
+    def _fresh(self, name: str) -> Path:
+        """Return a path that no earlier stage has: plans are lazy, so a file must not change under one."""
+        unique, number = name, 1
+        while unique in self._laid:
+            number += 1
+            unique = f"{name}~{number}"
+        self._laid.add(unique)
+        return self.folder / f"{unique}.parquet"
 
     def write(self, table: Table, path: Path) -> None:
         """Run a plan and write the result to a Parquet file."""
@@ -63,7 +75,7 @@ class Session:
 
         It goes through a Parquet file, because an in-memory table with nulls is read wrongly by Spark.
         """
-        path = self.folder / f"{name}.parquet"
+        path = self._fresh(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         values = list(rows)
         arrays = [pa.array([row[i] for row in values], type=kind) for i, kind in enumerate(columns.values())]

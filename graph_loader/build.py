@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -22,7 +23,7 @@ import pyarrow as pa
 from haemony.engine.errors import BuildError, HaemonyError
 from haemony.engine.plan import no, texts
 from haemony.engine.session import Column, Session, Table
-from haemony.graph_loader.cells import LOADED, QUARANTINED
+from haemony.graph_loader.fates import DEPENDENT, LOADED, QUARANTINED
 from haemony.graph_loader.graph import project
 from haemony.graph_loader.harmonise import Harmonised, account, harmonise
 from haemony.graph_loader.ledger import TOLERATED
@@ -38,8 +39,6 @@ CURRENT: Final = "current"
 GRAPH: Final = "graph.lbug"
 #: The mark of a build that is not complete.
 PARTIAL: Final = ".partial"
-#: Why records go that stand on a record that is quarantined.
-DEPENDENT: Final = "dependent"
 
 Progress = Callable[[str, str], None]
 
@@ -73,11 +72,15 @@ def current_build(folder: Path) -> Path:
     """Return the current build of a build folder; raise ``BuildError`` where there is none."""
     current = folder / CURRENT
     if not current.exists():
-        raise BuildError(f"there is no build in {folder}. Make one first: haemony build PARTNER --data DIR, or haemony demo.")
+        raise BuildError(
+            f"there is no build in {folder}. Make one first: haemony build PARTNER --data DIR, or haemony demo."
+        )
     return current.resolve()
 
 
-def build(request: Request, schema: Schema, vocabulary: Vocabulary, progress: Progress = lambda partner, step: None) -> list[PartnerSummary]:
+def build(
+    request: Request, schema: Schema, vocabulary: Vocabulary, progress: Progress = lambda partner, step: None
+) -> list[PartnerSummary]:
     """Build the partners of a request into the graph, beside the partners that the former build holds.
 
     Raises every problem of every partner at once; then the former build stays as it was.
@@ -106,12 +109,14 @@ def _new_build(folder: Path) -> Path:
     return target
 
 
-def _partners(request: Request, target: Path, schema: Schema, vocabulary: Vocabulary, progress: Progress) -> list[PartnerSummary]:
+def _partners(
+    request: Request, target: Path, schema: Schema, vocabulary: Vocabulary, progress: Progress
+) -> list[PartnerSummary]:
     summaries: list[PartnerSummary] = []
     problems: list[HaemonyError] = []
     for name, (partner, data) in request.partners.items():
         try:
-            summaries.append(_partner(request, partner, data, target, schema, vocabulary, lambda step, name=name: progress(name, step)))  # type: ignore[misc]
+            summaries.append(_partner(request, partner, data, target, schema, vocabulary, partial(progress, name)))
         except HaemonyError as error:
             problems.append(error)
     if problems:
@@ -121,7 +126,13 @@ def _partners(request: Request, target: Path, schema: Schema, vocabulary: Vocabu
 
 
 def _partner(
-    request: Request, partner: Partner, data: Path, target: Path, schema: Schema, vocabulary: Vocabulary, progress: Callable[[str], None]
+    request: Request,
+    partner: Partner,
+    data: Path,
+    target: Path,
+    schema: Schema,
+    vocabulary: Vocabulary,
+    progress: Callable[[str], None],
 ) -> PartnerSummary:
     started = datetime.now(UTC)
     out = target / "partners" / partner.name
@@ -133,7 +144,14 @@ def _partner(
         progress("validating")
         violations = out / "violations.parquet"
         out.mkdir(parents=True, exist_ok=True)
-        validate(checked, request.shapes, vocabulary.ancestors, violations, request.processes, name=lambda c: vocabulary[c].name)
+        validate(
+            checked,
+            request.shapes,
+            vocabulary.ancestors,
+            violations,
+            request.processes,
+            name=lambda c: vocabulary[c].name,
+        )
         progress("writing records and ledger")
         broken = session.read(violations)
         records, outcast = _without_quarantined(session, schema, result.records, broken)
@@ -143,7 +161,11 @@ def _partner(
         _write_sources(session, result, outcast, fates, out)
         _write_mappings(session, partner, out)
         return PartnerSummary(
-            partner.name, partner.title, counts, _totals(session, book, "fate", book.cells.sum()), _totals(session, broken, "severity", broken.count()),
+            partner.name,
+            partner.title,
+            counts,
+            _totals(session, book, "fate", book.cells.sum()),
+            _totals(session, broken, "severity", broken.count()),
             (datetime.now(UTC) - started).total_seconds(),
         )
 
@@ -152,7 +174,9 @@ def _totals(session: Session, table: Table, by: str, number: Column) -> dict[str
     return {str(key): int(n) for key, n in session.rows(table.group_by(by).agg(n=number).order_by(by))}
 
 
-def _without_quarantined(session: Session, schema: Schema, records: Mapping[str, Table], broken: Table) -> tuple[dict[str, Table], Table]:
+def _without_quarantined(
+    session: Session, schema: Schema, records: Mapping[str, Table], broken: Table
+) -> tuple[dict[str, Table], Table]:
     """Take out the records that break a shape, and what cannot stand without them; flag those that only warn.
 
     A record of a quarantined patient goes with it. A record that refers to a quarantined one stays, without the
@@ -161,7 +185,10 @@ def _without_quarantined(session: Session, schema: Schema, records: Mapping[str,
     bad = broken.filter(broken.severity == "Violation")
     bad = session.lay(bad.group_by(id=bad.record_id).agg(reason=bad["shape"].min()), "checked/bad")
     warned = broken.filter(broken.severity != "Violation")
-    warned = session.lay(warned.group_by(warned_id=warned.record_id).agg(warnings=warned["shape"].collect(distinct=True).sort()), "checked/warned")
+    warned = session.lay(
+        warned.group_by(warned_id=warned.record_id).agg(warnings=warned["shape"].collect(distinct=True).sort()),
+        "checked/warned",
+    )
     outcasts = [bad]
     kept: dict[str, Table] = {}
     for cls in schema.records:
@@ -183,19 +210,27 @@ def _unreferred(cls: RecordClass, table: Table, bad: Table) -> Table:
     for reference in (f.name for f in cls.fields if f.kind == "reference" and f.role == "link"):
         gone = bad.select(gone="id")
         joined = table.left_join(gone, table[reference] == gone.gone)
-        table = joined.mutate(**{
-            reference: ibis.ifelse(joined.gone.isnull(), joined[reference], no("string")),
-            "flags": ibis.ifelse(joined.gone.isnull(), joined.flags, joined.flags.concat(texts(ibis.literal(DEPENDENT)))),
-        }).drop("gone")
+        table = joined.mutate(
+            **{
+                reference: ibis.ifelse(joined.gone.isnull(), joined[reference], no("string")),
+                "flags": ibis.ifelse(
+                    joined.gone.isnull(), joined.flags, joined.flags.concat(texts(ibis.literal(DEPENDENT)))
+                ),
+            }
+        ).drop("gone")
     return table
 
 
 def _flagged(table: Table, warned: Table) -> Table:
     joined = table.left_join(warned, table.id == warned.warned_id)
-    return joined.mutate(flags=ibis.ifelse(joined.warned_id.isnull(), joined.flags, joined.flags.concat(joined.warnings))).drop("warned_id", "warnings")
+    return joined.mutate(
+        flags=ibis.ifelse(joined.warned_id.isnull(), joined.flags, joined.flags.concat(joined.warnings))
+    ).drop("warned_id", "warnings")
 
 
-def _write_records(session: Session, schema: Schema, result: Harmonised, records: Mapping[str, Table], out: Path) -> dict[str, int]:
+def _write_records(
+    session: Session, schema: Schema, result: Harmonised, records: Mapping[str, Table], out: Path
+) -> dict[str, int]:
     for name, table in records.items():
         session.write(table, out / "records" / f"{name}.parquet")
     written = {name: session.read(out / "records" / f"{name}.parquet") for name in records}
@@ -213,25 +248,74 @@ def _write_records(session: Session, schema: Schema, result: Harmonised, records
 
 def _write_sources(session: Session, result: Harmonised, outcast: Table, fates: Table, out: Path) -> None:
     """Write which cells each record stands on, and every cell that was quarantined."""
-    files = session.table("files", {"table": pa.string(), "file": pa.string()}, [(s.name, s.file) for s in result.delivery.partner.tables.values()])
+    files = session.table(
+        "files",
+        {"table": pa.string(), "file": pa.string()},
+        [(s.name, s.file) for s in result.delivery.partner.tables.values()],
+    )
     good = result.sources.filter(result.sources.fate == LOADED).anti_join(outcast, "id").join(files, "table")
-    session.write(good.select("table", "file", "row", "column", "field", "mappings", "class", record_id="id").order_by("record_id"), out / "sources.parquet")
+    session.write(
+        good.select("table", "file", "row", "column", "field", "mappings", "class", record_id="id").order_by(
+            "record_id"
+        ),
+        out / "sources.parquet",
+    )
     issues = fates.filter(fates.fate == QUARANTINED).join(files, "table")
-    session.write(issues.select("table", "file", "row", "column", "fate", "reason", "text", "rule").order_by("table", "row", "column"), out / "issues.parquet")
+    session.write(
+        issues.select("table", "file", "row", "column", "fate", "reason", "text", "rule").order_by(
+            "table", "row", "column"
+        ),
+        out / "issues.parquet",
+    )
 
 
-MAPPING_COLUMNS: Final = ("partner", "file", "line", "subject", "predicate", "object", "author", "reviewer", "date", "justification", "comment")
+MAPPING_COLUMNS: Final = (
+    "partner",
+    "file",
+    "line",
+    "subject",
+    "predicate",
+    "object",
+    "author",
+    "reviewer",
+    "date",
+    "justification",
+    "comment",
+)
 
 
 def _write_mappings(session: Session, partner: Partner, out: Path) -> None:
     """Write the lines of the partner's files, so that a record's mapping rows can be read beside it."""
     rows: list[tuple[Any, ...]] = [
-        (partner.name, DICTIONARY, r.line, f"{r.table}.{r.variable}", r.use, _target(r.record_class, r.tag, r.field), "", "", "", "", r.note or r.label)
+        (
+            partner.name,
+            DICTIONARY,
+            r.line,
+            f"{r.table}.{r.variable}",
+            r.use,
+            _target(r.record_class, r.tag, r.field),
+            "",
+            "",
+            "",
+            "",
+            r.note or r.label,
+        )
         for r in partner.dictionary
     ]
     rows += [
-        (partner.name, CONCEPTS, c.line, f"{c.table}.{c.variable}" + (f" = {c.text}" if c.text is not None else ""), c.predicate, f"{c.object_curie} {c.object_label}".strip(),
-         c.author, c.reviewer, c.date, c.justification, c.comment)
+        (
+            partner.name,
+            CONCEPTS,
+            c.line,
+            f"{c.table}.{c.variable}" + (f" = {c.text}" if c.text is not None else ""),
+            c.predicate,
+            f"{c.object_curie} {c.object_label}".strip(),
+            c.author,
+            c.reviewer,
+            c.date,
+            c.justification,
+            c.comment,
+        )
         for c in partner.concepts
     ]
     columns = {name: pa.int64() if name == "line" else pa.string() for name in MAPPING_COLUMNS}
@@ -254,7 +338,9 @@ def _carry_over(request: Request, target: Path) -> None:
 
 def _describe(target: Path, vocabulary: Vocabulary, summaries: Sequence[PartnerSummary]) -> None:
     about = {
-        "id": target.name.removesuffix(PARTIAL), "built_at": datetime.now(UTC).isoformat(timespec="seconds"), "vocabulary": vocabulary.release,
+        "id": target.name.removesuffix(PARTIAL),
+        "built_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "vocabulary": vocabulary.release,
         "partners": sorted(p.name for p in (target / "partners").iterdir()),
     }
     (target / "build.json").write_text(json.dumps(about, indent=2) + "\n")
@@ -272,4 +358,3 @@ def _become_current(folder: Path, target: Path) -> None:
     for former in (folder / "builds").iterdir():
         if former != complete:
             shutil.rmtree(former, ignore_errors=True)
-

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from haemony.engine.plan import both, choose, digest, either, no, texts, union
 from haemony.engine.session import Column, Session, Table
-from haemony.graph_loader.instances import columns_of
+from haemony.graph_loader.instances import empty_fields, precision_of
 from haemony.ontology.schema import Field, RecordClass
 from haemony.ontology.vocabulary import Vocabulary
 
@@ -80,15 +80,37 @@ def other_keys(cls: RecordClass) -> list[str]:
 def _grouped(cls: RecordClass, instances: Table, prefer: Sequence[str]) -> Table:
     """Give each instance its group, and say where rows of one column contradict each other."""
     ranks = [(instances["table"] == t, ibis.literal(i)) for i, t in enumerate(prefer)]
-    own = instances.mutate(concept_key=concept_key(cls, instances), rank=choose(ranks, ibis.literal(UNRANKED if prefer else 0)))
-    own = own.mutate(identity=digest([own.patient, *([own.concept_key] if "concept" in cls.key else []), *(own[k] for k in other_keys(cls))]))
-    fields = [c for c in columns_of(cls) if c not in ("instance", "spec", "table", "row", "patient", "concept")]
-    own = own.mutate(content=digest([own.concept_key, *(own[f] for f in fields)]))
-    window = ibis.window(group_by=[own.identity, own.spec], order_by=own.content)
-    own = own.mutate(ordinal=ibis.dense_rank().over(window))
-    contradicts = (own.ordinal.max().over(ibis.window(group_by=[own.identity, own.spec])) > 0) & ibis.literal(not cls.repeatable and cls.name != "Patient")
-    repeated = ibis.literal(cls.repeatable) & (own.ordinal > 0)
-    return own.mutate(doubled=contradicts, group=ibis.ifelse(repeated, digest([own.identity, own.ordinal]), own.identity)).drop("content", "ordinal", "identity")
+    own = instances.mutate(
+        concept_key=concept_key(cls, instances), rank=choose(ranks, ibis.literal(UNRANKED if prefer else 0))
+    )
+    concept = [own.concept_key] if "concept" in cls.key else []
+    own = own.mutate(identity=digest([own.patient, *concept, *(own[k] for k in other_keys(cls))]))
+    own = own.mutate(content=digest([own.concept_key, *(own[f.name] for f in _said_fields(cls))]))
+    column = ibis.window(group_by=[own.identity, own.spec])
+    own = own.mutate(several=own.content.min().over(column) != own.content.max().over(column))
+    if not cls.repeatable:
+        contradicts = own.several & ibis.literal(cls.name != "Patient")
+        return own.mutate(doubled=contradicts, group=own.identity).drop("several", "content", "identity")
+    return own.mutate(doubled=ibis.literal(False), group=_repeated(own)).drop("several", "content", "identity")
+
+
+def _said_fields(cls: RecordClass) -> list[Field]:
+    """Return the fields, beside the concept, that an instance carries."""
+    carried = empty_fields(cls)
+    return [f for f in cls.fields if f.name in carried and f.name != "concept"]
+
+
+def _repeated(own: Table) -> Column:
+    """Return the groups of a repeatable class: rows of one column that differ are facts of their own.
+
+    A row of another column goes with the one that says the same, else with the first.
+    """
+    key = ibis.window(group_by=own.identity)
+    shared = ibis.window(group_by=[own.identity, own.content])
+    differing = ibis.ifelse(own.several, own.content, no("string"))
+    first = differing.min().over(key)
+    with_same = own.several | own.several.any().over(shared)
+    return ibis.ifelse(first.isnull(), own.identity, digest([own.identity, ibis.ifelse(with_same, own.content, first)]))
 
 
 def _edges(session: Session, cls: RecordClass, own: Table, vocabulary: Vocabulary, name: str) -> Table | None:
@@ -133,7 +155,9 @@ def _fitting(pairs: Sequence[tuple[Any, ...]], vocabulary: Vocabulary, *, with_e
                 by_concept.setdefault(ancestor, []).append((spec, key, above))
     fits = []
     for spec, key, concepts in parsed:
-        candidates = by_concept.get(concepts[0], []) if concepts else [(s, k, frozenset[int]()) for s, k, _ in parsed if not k]
+        candidates = (
+            by_concept.get(concepts[0], []) if concepts else [(s, k, frozenset[int]()) for s, k, _ in parsed if not k]
+        )
         for other_spec, other_key, above in candidates:
             if other_spec != spec and all(c in above for c in concepts) and (other_key != key or with_equal):
                 fits.append((spec, key, other_spec, other_key))
@@ -157,7 +181,7 @@ def _merged(cls: RecordClass, own: Table, members: Table, partner: str, preferre
 
     Under a ``prefer`` only the members of the first table that fills a field speak; if they disagree, it is disputed.
     """
-    fields = [f for f in cls.fields if f.name in columns_of(cls) and f.name != "concept"]
+    fields = _said_fields(cls)
     all_ = members.join(own, "instance")
     all_ = all_.mutate(is_own=all_.group == all_.fact)
     merged: dict[str, Column] = {"patient": all_.patient.max(), "best_rank": all_["rank"].min()}
@@ -166,12 +190,21 @@ def _merged(cls: RecordClass, own: Table, members: Table, partner: str, preferre
     merged["concept_key"] = all_.concept_key.arbitrary(where=all_.is_own)
     if preferred:
         all_ = all_.mutate(**{f.name: _of_first_table(all_, f.name) for f in fields})
+    all_ = all_.mutate(place=_place(cls, all_))
     for field in fields:
-        merged[field.name], merged[f"disputed {field.name}"] = _agreed(field, all_[field.name])
+        merged[field.name], merged[f"disputed {field.name}"] = _agreed(field, all_)
     facts = all_.group_by("fact").agg(**merged)
     marks = [ibis.ifelse(facts[f"disputed {f.name}"], ibis.literal(f.name), no("string")) for f in fields]
     facts = facts.mutate(disputed=texts(*marks), id=fact_id(partner, cls.name, facts.fact))
     return facts.drop(*(f"disputed {f.name}" for f in fields))
+
+
+def _place(cls: RecordClass, all_: Table) -> Column:
+    """Number the members of each fact, the one whose main field is filled and most precise first."""
+    order = [all_.instance]
+    if cls.main is not None and cls.main.kind == "decimal":
+        order = [all_[cls.main.name].isnull(), all_[precision_of(cls.main.name)], all_.instance]
+    return ibis.row_number().over(ibis.window(group_by=all_.fact, order_by=order))
 
 
 def _of_first_table(all_: Table, field: str) -> Column:
@@ -181,42 +214,34 @@ def _of_first_table(all_: Table, field: str) -> Column:
     return ibis.ifelse(all_["rank"] == first, all_[field], no(str(all_[field].type())))
 
 
-def _agreed(field: Field, column: Column) -> tuple[Column, Column]:
-    """Return the value on which members agree, else null, and whether they dispute it."""
+def _agreed(field: Field, all_: Table) -> tuple[Column, Column]:
+    """Return the value on which members agree, else null, and whether they dispute it.
+
+    Numbers agree that differ by no more than rounding to the coarser of their last places could part them. What was
+    delivered beside a number comes from the member that the number comes from.
+    """
+    column, filled = all_[field.name], all_[field.name].notnull()
     if field.role == "derived":
-        return column.max(), ibis.literal(False)
+        return column.argmin(all_.place, where=filled), ibis.literal(False)
     if field.kind == "decimal":
-        agree, value = (column.max() - column.min() <= _half(_scale(column).min())).fill_null(True), _more_precise(column)
+        precision = all_[precision_of(field.name)]
+        agree = ((column.max() - column.min()) * 2 <= precision.max(where=filled)).fill_null(True)
+        agree = agree | (column.nunique() <= 1)
+        value = column.argmin(precision.fill_null(0), where=filled)
     else:
         agree, value = column.nunique() <= 1, column.max()
     return ibis.ifelse(agree, value, no(str(column.type()))), ~agree
-
-
-def _scale(number: Column) -> Column:
-    """Return the number of decimal places that a number uses."""
-    return number.cast("string").re_extract(r"[.]([0-9]*?)0*$", 1).length()
-
-
-def _half(scale: Column) -> Column:
-    """Return half a unit of the last of so many decimal places: numbers agree that rounding may have parted."""
-    halves = [(scale == s, ibis.literal(f"{0.5 * 10**-s:.7f}").cast("decimal(18,7)")) for s in range(6)]
-    return choose(halves, ibis.literal("0").cast("decimal(18,7)"))
-
-
-def _more_precise(number: Column) -> Column:
-    """Return the number with the most decimal places."""
-    return number.argmax(_scale(number))
 
 
 def _overruled(cls: RecordClass, own: Table, members: Table, facts: Table) -> Table:
     """Return (fact, instance, field): what a preferred table overruled."""
     joined = members.join(own, "instance").join(facts, "fact", rname="chosen_{name}")
     parts = []
-    for field in (f for f in cls.fields if f.name in columns_of(cls) and f.name != "concept" and f.role != "derived"):
+    for field in (f for f in _said_fields(cls) if f.role != "derived"):
         mine, chosen = joined[field.name], joined[f"chosen_{field.name}"]
         differs = mine != chosen
         if field.kind == "decimal":
-            differs = (mine - chosen).abs() > _half(ibis.least(_scale(mine), _scale(chosen)))
+            differs = differs & ((mine - chosen).abs() * 2 > joined[precision_of(field.name)])
         parts.append(joined.filter(differs.fill_null(False)).select("fact", "instance", field=ibis.literal(field.name)))
     return union([*parts, _none_overruled(own)])
 
@@ -232,7 +257,11 @@ def contradictions(pairs: Sequence[tuple[str, str]], vocabulary: Vocabulary) -> 
     tandem duplications, partial tandem duplications and fusions must be named to be denied.
     """
     named = vocabulary.named_alterations()
-    return [(absent, present) for absent, present in pairs if denies(int(absent), [int(c) for c in present.split(",") if c], vocabulary, named)]
+    return [
+        (absent, present)
+        for absent, present in pairs
+        if denies(int(absent), [int(c) for c in present.split(",") if c], vocabulary, named)
+    ]
 
 
 def denies(absent: int, present: Sequence[int], vocabulary: Vocabulary, named: frozenset[int]) -> bool:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from haemony.engine.errors import VocabularyError
 from haemony.engine.plan import choose, either, no, scaled, union, whole
 from haemony.engine.session import Column, Session, Table
-from haemony.graph_loader.cells import POSITIVE, Spec
+from haemony.graph_loader.mapping_tables import POSITIVE, Spec
 from haemony.graph_loader.read import PATIENT, ROW
 from haemony.graph_loader.rows import Delivery
 from haemony.ontology.schema import Field, RecordClass, Schema
@@ -80,8 +80,19 @@ def make_instances(
 
 
 def columns_of(cls: RecordClass) -> list[str]:
-    """Return the columns of an instance: where it is from, whose it is, what it is, the mappable and delivered fields."""
-    return ["instance", "spec", "table", "row", "patient", *[f.name for f in cls.fields if _kept(f)]]
+    """Return the columns of an instance: where it is from, whose it is, and what it says."""
+    return ["instance", "spec", "table", "row", "patient", *empty_fields(cls)]
+
+
+def empty_fields(cls: RecordClass) -> dict[str, Column]:
+    """Return the fields of an instance, with typed nulls: those that cells fill, and the precision of numbers."""
+    fields = {f.name: no(ENGINE_TYPES[f.kind]) for f in cls.fields if _kept(f)}
+    return fields | {precision_of(f.name): no("decimal(18,6)") for f in cls.fields if f.kind == "decimal"}
+
+
+def precision_of(field: str) -> str:
+    """Return the name of the column that keeps the worth of a number's last delivered place."""
+    return f"precision of {field}"
 
 
 def _kept(field: Field) -> bool:
@@ -125,6 +136,7 @@ def _assemble(cls: RecordClass, cells: Table) -> Table:
         for f in cls.fields
         if _kept(f) and f.role != "derived" and f.name != "concept"
     }
+    fields |= {precision_of(f.name): cells.precision.max(where=here[f.name]) for f in cls.fields if f.kind == "decimal"}
     if cls.has("operator"):
         fields["operator"] = cells.bound.max(where=ok & ((cells.field == "value") | (cells.qualifier == "operator")))
     if cls.has("value_concept"):
@@ -247,9 +259,11 @@ def _convert(session: Session, cls: RecordClass, led: Table, vocabulary: Vocabul
                 reason=ibis.ifelse(joined.by.isnull(), ibis.literal("unknown-unit"), ibis.literal("unreadable-number")),
             )
         )
-        led = joined.mutate(**{field.name: number}, **_kept_units(cls, field, joined)).drop(
-            "asked_unit", "asked_concept", "asked", "by", "into"
-        )
+        changed = {field.name: number, **_kept_units(cls, field, joined)}
+        if field.kind == "decimal":
+            place = joined[precision_of(field.name)]
+            changed[precision_of(field.name)] = ibis.ifelse(joined.asked, scaled(place, joined.by), place)
+        led = joined.mutate(**changed).drop("asked_unit", "asked_concept", "asked", "by", "into")
     empty = led.filter(ibis.literal(False)).select(*KEY, field=ibis.literal(""), reason=ibis.literal(""))
     return led, union([empty, *faults])
 
@@ -348,7 +362,9 @@ def _ended(cells: Table, rows: Table, faults: Table) -> Table:
 
 
 def _no_faults(cells: Table) -> Table:
-    return cells.filter(ibis.literal(False)).select("table", "row", "column", "state", "reason", rule=cells.mappings[-1])
+    return cells.filter(ibis.literal(False)).select(
+        "table", "row", "column", "state", "reason", rule=cells.mappings[-1]
+    )
 
 
 def _findings(session: Session, cls: RecordClass, cells: Table) -> tuple[Table, Table]:
@@ -367,8 +383,7 @@ def _findings(session: Session, cls: RecordClass, cells: Table) -> tuple[Table, 
         ),
         spec=shown.spec + READ_FROM_KARYOTYPE,
     )
-    fields: dict[str, Column] = {f.name: no(ENGINE_TYPES[f.kind]) for f in cls.fields if _kept(f)}
-    fields |= {"concept": shown.concept, "day": shown.start_day}
+    fields = empty_fields(cls) | {"concept": shown.concept, "day": shown.start_day}
     rows = shown.select("instance", "spec", "table", "row", "patient", **fields).select(*columns_of(cls))
     used = shown.select("instance", "table", "row", "column", "field", "variable", "mappings")
     return session.lay(rows, "instances/karyotype"), session.lay(used, "instances/karyotype.sources")
@@ -379,14 +394,13 @@ def _roster_instances(session: Session, cls: RecordClass, delivery: Delivery) ->
     spec = delivery.partner.tables[delivery.partner.patients]
     rows = delivery.tables[spec.name]
     rows = rows.semi_join(delivery.roster, rows[PATIENT] == delivery.roster.patient)
-    fields = {f.name: no(ENGINE_TYPES[f.kind]) for f in cls.fields if _kept(f)}
     made = rows.select(
         instance=ibis.literal("roster:") + rows[ROW].cast("string"),
         spec=ibis.literal(0, "int64"),
         table=ibis.literal(spec.name),
         row=rows[ROW],
         patient=rows[PATIENT],
-        **fields,
+        **empty_fields(cls),
     )
     keys = [v for v in delivery.of(spec.name) if v.use == "key"]
     line = [f"{delivery.partner.name}/dictionary.tsv:{v.line}" for v in keys[:1]]

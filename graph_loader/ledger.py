@@ -11,14 +11,22 @@ import pyarrow as pa
 from haemony.engine.errors import BuildError, Problem
 from haemony.engine.plan import choose, to_long, union
 from haemony.engine.session import Column, Session, Table
-from haemony.graph_loader.cells import DROPPED, FATES, IGNORED, LOADED, MISSING, QUARANTINED, VALUE_REASONS
+from haemony.graph_loader.fates import (
+    DROPPED,
+    FATES,
+    IGNORED,
+    LOADED,
+    MISSING,
+    NO_USE,
+    QUARANTINED,
+    VALUE_REASONS,
+    WHERE,
+)
 from haemony.graph_loader.read import ROW
-from haemony.graph_loader.rows import FATE, WHERE, Delivery
+from haemony.graph_loader.rows import FATE, Delivery
 from haemony.mappings.expression import columns as columns_in
 from haemony.mappings.model import DICTIONARY, Variable
 
-#: A cell that only other cells use, and none of them loaded.
-NO_USE: Final = "context-unused"
 #: Share of a column's filled cells that may be quarantined for their values before a build stops.
 TOLERATED: Final = 0.10
 
@@ -41,12 +49,19 @@ def cell_fates(session: Session, delivery: Delivery, uses: Table) -> Table:
     named = uses.join(carried, [("table", "table"), ("column", "user")], rname="c_{name}")
     spread = named.select("table", "row", column=named.delivered, fate="fate", reason="reason", rule="rule")
     best_of_row = _best(uses, ["table", "row"])
-    whole = best_of_row.join(carried.filter(carried.user == "*"), "table").select("table", "row", column="delivered", fate="fate", reason="reason", rule="rule")
+    whole = best_of_row.join(carried.filter(carried.user == "*"), "table").select(
+        "table", "row", column="delivered", fate="fate", reason="reason", rule="rule"
+    )
     best = session.lay(_best(union([uses.select(*USE), spread, whole]), ["table", "row", "column"]), "ledger/best")
     filled = union([_filled(delivery, name) for name in delivery.tables])
     roles = session.table(
-        "ledger/roles", {"table": pa.string(), "column": pa.string(), "use": pa.string(), "own_rule": pa.string()},
-        [(v.table, v.column, v.use, f"{delivery.partner.name}/{DICTIONARY}:{v.line}") for v in delivery.variables if not v.derived],
+        "ledger/roles",
+        {"table": pa.string(), "column": pa.string(), "use": pa.string(), "own_rule": pa.string()},
+        [
+            (v.table, v.column, v.use, f"{delivery.partner.name}/{DICTIONARY}:{v.line}")
+            for v in delivery.variables
+            if not v.derived
+        ],
     )
     joined = filled.join(roles, ["table", "column"]).left_join(best, ["table", "row", "column"])
     joined = joined.drop("table_right", "row_right", "column_right")
@@ -54,23 +69,31 @@ def cell_fates(session: Session, delivery: Delivery, uses: Table) -> Table:
     joined = joined.left_join(unreadable, ["table", "row", "column"]).drop("table_right", "row_right", "column_right")
     blank_time = joined.unreadable.notnull() & joined.row_fate.isnull()
     out_of_row = joined.row_fate.notnull() & joined.use.isin(["map", "context", "key"])
-    fate = choose([
-        (joined.use == "ignore", ibis.literal(IGNORED)),
-        (blank_time, ibis.literal(QUARANTINED)),
-        (joined.fate.notnull(), joined.fate),
-        (out_of_row & (joined.row_fate == WHERE), ibis.literal(IGNORED)),
-        (out_of_row, ibis.literal(QUARANTINED)),
-        (joined.use == "key", ibis.literal(LOADED)),
-    ], ibis.literal(IGNORED))
-    reason = choose([
-        (joined.use == "ignore", ibis.literal("ignore")),
-        (blank_time, ibis.literal("unreadable-date")),
-        (joined.fate.notnull(), joined.reason),
-        (out_of_row, joined.row_fate),
-        (joined.use == "key", ibis.literal("")),
-    ], ibis.literal(NO_USE))
+    fate = choose(
+        [
+            (joined.use == "ignore", ibis.literal(IGNORED)),
+            (blank_time, ibis.literal(QUARANTINED)),
+            (joined.fate.notnull(), joined.fate),
+            (out_of_row & (joined.row_fate == WHERE), ibis.literal(IGNORED)),
+            (out_of_row, ibis.literal(QUARANTINED)),
+            (joined.use == "key", ibis.literal(LOADED)),
+        ],
+        ibis.literal(IGNORED),
+    )
+    reason = choose(
+        [
+            (joined.use == "ignore", ibis.literal("ignore")),
+            (blank_time, ibis.literal("unreadable-date")),
+            (joined.fate.notnull(), joined.reason),
+            (out_of_row, joined.row_fate),
+            (joined.use == "key", ibis.literal("")),
+        ],
+        ibis.literal(NO_USE),
+    )
     rule = ibis.ifelse((joined.use != "ignore") & joined.rule.notnull(), joined.rule, joined.own_rule)
-    return session.lay(joined.select("table", "row", "column", "text", fate=fate, reason=reason, rule=rule), "ledger/cells")
+    return session.lay(
+        joined.select("table", "row", "column", "text", fate=fate, reason=reason, rule=rule), "ledger/cells"
+    )
 
 
 def _filled(delivery: Delivery, name: str) -> Table:
@@ -103,14 +126,17 @@ def _carried(session: Session, delivery: Delivery) -> Table:
     for panel in delivery.partner.panels:
         used = columns_in(panel.expression) if panel.expression else {panel.column} - {None}
         pairs |= {(panel.table, "*", str(column)) for column in used}
-    for table, column in (*delivery.partner.last_contact, *([delivery.partner.index.date] if delivery.partner.index.date else [])):
+    for table, column in (
+        *delivery.partner.last_contact,
+        *([delivery.partner.index.date] if delivery.partner.index.date else []),
+    ):
         pairs.add((table, "*", column))
     columns = {"table": pa.string(), "user": pa.string(), "delivered": pa.string()}
     return session.table("ledger/carried", columns, sorted(pairs))
 
 
 def ledger(session: Session, delivery: Delivery, fates: Table) -> Table:
-    """Return the ledger: (table, file, column, fate, reason, rule, cells), which adds up to rows × columns of each file."""
+    """Return the ledger: (table, file, column, fate, reason, rule, cells), adding up to rows × columns of each file."""
     counted = fates.group_by("table", "column", "fate", "reason", "rule").agg(cells=fates.count())
     filled = {(t, c): n for t, c, n in session.rows(fates.group_by("table", "column").agg(n=fates.count()))}
     rest = []
@@ -123,9 +149,20 @@ def ledger(session: Session, delivery: Delivery, fates: Table) -> Table:
             rest.append((v.table, v.column, DROPPED, "drop", rule, rows))
         elif empty := rows - filled.get((v.table, v.column), 0):
             rest.append((v.table, v.column, MISSING, "", rule, empty))
-    columns = {"table": pa.string(), "column": pa.string(), "fate": pa.string(), "reason": pa.string(), "rule": pa.string(), "cells": pa.int64()}
+    columns = {
+        "table": pa.string(),
+        "column": pa.string(),
+        "fate": pa.string(),
+        "reason": pa.string(),
+        "rule": pa.string(),
+        "cells": pa.int64(),
+    }
     whole = union([counted.select(*columns), session.table("ledger/rest", columns, rest)])
-    files = session.table("ledger/files", {"table": pa.string(), "file": pa.string()}, [(s.name, s.file) for s in delivery.partner.tables.values()])
+    files = session.table(
+        "ledger/files",
+        {"table": pa.string(), "file": pa.string()},
+        [(s.name, s.file) for s in delivery.partner.tables.values()],
+    )
     return session.lay(whole.join(files, "table").select("table", "file", *list(columns)[1:]), "ledger/ledger")
 
 
@@ -133,15 +170,22 @@ def check_tolerance(session: Session, delivery: Delivery, book: Table, tolerated
     """Raise ``BuildError`` naming every column of which more than a tenth was quarantined for its values."""
     filled = book.filter(~book.fate.isin([MISSING, DROPPED]))
     bad = filled.reason.isin(VALUE_REASONS) & (filled.fate == QUARANTINED)
-    shares = filled.group_by("table", "column").agg(bad=filled.cells.sum(where=bad).fill_null(0), all=filled.cells.sum())
+    shares = filled.group_by("table", "column").agg(
+        bad=filled.cells.sum(where=bad).fill_null(0), all=filled.cells.sum()
+    )
     problems = []
     for table, column, wrong, all_ in session.rows(shares.order_by("table", "column")):
         if wrong > tolerated * all_:
             variable = _variable(delivery, table, column)
-            problems.append(Problem(
-                delivery.partner.tables[table].file, None, column, f"{wrong:,} of {all_:,} filled cells cannot be used ({wrong / all_:.0%}; up to {tolerated:.0%} is tolerated).",
-                f"Look at `haemony report`; correct {DICTIONARY} line {variable.line} or the concept rows of the column, or pass --tolerate.",
-            ))
+            problems.append(
+                Problem(
+                    delivery.partner.tables[table].file,
+                    None,
+                    column,
+                    f"{wrong:,} of {all_:,} filled cells cannot be used ({wrong / all_:.0%}; {tolerated:.0%} may).",
+                    f"Correct {DICTIONARY} line {variable.line} or the column's concept rows, or pass --tolerate.",
+                )
+            )
     if problems:
         raise BuildError(problems)
 
@@ -154,8 +198,15 @@ def check_sums(session: Session, delivery: Delivery, book: Table) -> None:
     """Raise ``BuildError`` where the ledger of a column does not add up to the rows of its file."""
     sums = {(t, c): n for t, c, n in session.rows(book.group_by("table", "column").agg(n=book.cells.sum()))}
     problems = [
-        Problem(delivery.partner.tables[v.table].file, None, v.column, f"the ledger has {sums.get((v.table, v.column), 0):,} cells of {delivery.landed[v.table].rows:,}.", "This is a fault of Haemony: please report it.")
-        for v in delivery.variables if not v.derived and sums.get((v.table, v.column), 0) != delivery.landed[v.table].rows
+        Problem(
+            delivery.partner.tables[v.table].file,
+            None,
+            v.column,
+            f"the ledger has {sums.get((v.table, v.column), 0):,} cells of {delivery.landed[v.table].rows:,}.",
+            "This is a fault of Haemony: please report it.",
+        )
+        for v in delivery.variables
+        if not v.derived and sums.get((v.table, v.column), 0) != delivery.landed[v.table].rows
     ]
     if problems:
         raise BuildError(problems)

@@ -5,16 +5,23 @@ from __future__ import annotations
 import csv
 import os
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from haemony.engine.errors import DeliveryError, Problem
+import duckdb
+
+from haemony.engine.errors import DeliveryError, MappingError, Problem
 from haemony.engine.plan import keyed_hash, text_literal, without_missing
 from haemony.engine.session import Column, Session, Table
 from haemony.mappings.expression import to_ibis
 from haemony.mappings.model import Partner, TableSpec, Variable
+from haemony.mappings.partner import expand, sort_problems
+from haemony.mappings.variables import assumed_headers
+from haemony.ontology.schema import Schema
+from haemony.ontology.vocabulary import Vocabulary
 
 #: Names of the columns that landing adds; no delivered header looks like them.
 ROW: Final = "haemony_row"
@@ -39,23 +46,55 @@ class Header:
 
     path: Path
     columns: tuple[str, ...]
-    bare_cr: bool
+    line_end: str
 
 
 @dataclass(frozen=True)
 class Landed:
-    """A delivered table as it landed: text, one Parquet file, ``ROW`` counting as a spreadsheet does (header = row 1)."""
+    """A delivered table as it landed: text, with ``ROW`` counting as a spreadsheet does (the header is row 1).
+
+    Empty lines are no rows and are not counted.
+    """
 
     table: Table
     rows: int
     header: Header
 
 
-def read_headers(partner: Partner, data: Path) -> dict[str, Header]:
-    """Read the first line of every file of a delivery.
+def read_delivery(
+    session: Session, partner: Partner, data: Path, vocabulary: Vocabulary, schema: Schema
+) -> tuple[tuple[Variable, ...], dict[str, Landed]]:
+    """Land a delivery; return the variables of its columns, and its tables.
 
-    Raises ``DeliveryError`` with every missing, empty or unreadable file and every doubled header.
+    Raises ``DeliveryError`` with every fault of every file: missing, empty, another encoding, columns that the
+    dictionary lacks or that are not delivered, broken rows. ``MappingError`` where the three files alone are at fault.
     """
+    headers, problems = _headers(partner, data)
+    columns = assumed_headers(partner) | {name: list(header.columns) for name, header in headers.items()}
+    try:
+        variables = expand(partner, columns, vocabulary, schema)
+    except MappingError as error:
+        if not problems:
+            problems = scan_rows(session, partner, headers)
+            if not problems:
+                raise
+        problems += error.problems
+    else:
+        problems += [] if not problems else scan_rows(session, partner, headers)
+    if problems:
+        raise DeliveryError(sort_problems(problems))
+    return variables, land(session, partner, variables, headers)
+
+
+def read_headers(partner: Partner, data: Path) -> dict[str, Header]:
+    """Read the first line of every file of a delivery; raise ``DeliveryError`` with every file that has none."""
+    headers, problems = _headers(partner, data)
+    if problems:
+        raise DeliveryError(problems)
+    return headers
+
+
+def _headers(partner: Partner, data: Path) -> tuple[dict[str, Header], list[Problem]]:
     headers: dict[str, Header] = {}
     problems: list[Problem] = []
     for spec in partner.tables.values():
@@ -63,9 +102,18 @@ def read_headers(partner: Partner, data: Path) -> dict[str, Header]:
             headers[spec.name] = _read_header(spec, data / spec.file)
         except DeliveryError as error:
             problems.extend(error.problems)
-    if problems:
-        raise DeliveryError(problems)
-    return headers
+    return headers, problems
+
+
+def scan_rows(session: Session, partner: Partner, headers: Mapping[str, Header]) -> list[Problem]:
+    """Find the broken rows of the files, without landing them: for a delivery that is refused anyway."""
+    problems: list[Problem] = []
+    for name, header in headers.items():
+        spec = partner.tables[name]
+        with _one_fault(spec, problems):
+            session.count(_csv_table(session, spec, header))
+            problems.extend(_rejected_rows(session, spec))
+    return problems
 
 
 def _read_header(spec: TableSpec, path: Path) -> Header:
@@ -106,7 +154,17 @@ def _read_header(spec: TableSpec, path: Path) -> Header:
         raise fail(
             f"the header names {', '.join(map(repr, doubled))} more than once.", "Every column needs a name of its own."
         )
-    return Header(path, tuple(columns), bare_cr=sample.count("\r") - sample.count("\r\n") > sample.count("\n"))
+    folded = [name.casefold() for name in columns]
+    if alike := sorted({name for name in columns if folded.count(name.casefold()) > 1}):
+        raise fail(f"the columns {', '.join(map(repr, alike))} differ in case only.", "Rename one of them.")
+    return Header(path, tuple(columns), _line_end(sample))
+
+
+def _line_end(sample: str) -> str:
+    """Return the line end that most lines of a sample have: some files end their lines with a bare CR."""
+    both = sample.count("\r\n")
+    counts = {"\n": sample.count("\n") - both, "\r\n": both, "\r": sample.count("\r") - both}
+    return max(counts, key=lambda end: counts[end])
 
 
 def _decoder(encoding: str) -> str:
@@ -124,16 +182,39 @@ def land(
     problems: list[Problem] = []
     for spec in partner.tables.values():
         mine = [v for v in variables if v.table == spec.name and not v.derived]
-        linked = _linking_columns(partner, spec)
-        table = _land_table(session, partner.name, spec, headers[spec.name], mine, linked)
-        _re_encoded_path(session, spec).unlink(missing_ok=True)
-        problems.extend(_rejected_rows(session, spec))
-        landed[spec.name] = Landed(table, session.count(table), headers[spec.name])
-        if not landed[spec.name].rows and not problems:
-            problems.append(Problem(spec.file, None, "", "the file has a header and no rows.", "Deliver it again."))
+        with _one_fault(spec, problems):
+            landed[spec.name], faults = _land_either_way(session, partner, spec, headers[spec.name], mine)
+            if not landed[spec.name].rows and not faults:
+                faults = [Problem(spec.file, None, "", "the file has no rows below its header.", "Deliver it again.")]
+            problems.extend(faults)
     if problems:
         raise DeliveryError(problems)
     return landed
+
+
+def _land_either_way(
+    session: Session, partner: Partner, spec: TableSpec, header: Header, variables: Sequence[Variable]
+) -> tuple[Landed, list[Problem]]:
+    """Land a table; where it fails, once more from a copy in which all lines end alike."""
+    try:
+        table = _land_table(session, partner, spec, header, variables)
+        if not _rejected_rows(session, spec):
+            return Landed(table, session.count(table), header), []
+    except duckdb.InvalidInputException:
+        _rejected_rows(session, spec)
+    tidy = replace(header, path=_re_encoded(session, spec, header.path, one_line_end=True), line_end="\n")
+    table = _land_table(session, partner, replace(spec, encoding="utf-8"), tidy, variables)
+    return Landed(table, session.count(table), header), _rejected_rows(session, spec)
+
+
+@contextmanager
+def _one_fault(spec: TableSpec, problems: list[Problem]) -> Iterator[None]:
+    """Note a file that the engine refuses as a whole; its own message may repeat a row, so it is not shown."""
+    try:
+        yield
+    except (duckdb.InvalidInputException, duckdb.IOException, UnicodeError):
+        advice = "Check `encoding`, `separator` and `quote` of the table in partner.yaml, or deliver the file again."
+        problems.append(Problem(spec.file, None, "", "the file cannot be read as a table.", advice))
 
 
 def _linking_columns(partner: Partner, spec: TableSpec) -> set[str]:
@@ -148,22 +229,24 @@ def _linking_columns(partner: Partner, spec: TableSpec) -> set[str]:
 
 
 def _land_table(
-    session: Session, partner: str, spec: TableSpec, header: Header, variables: Sequence[Variable], linked: set[str]
+    session: Session, partner: Partner, spec: TableSpec, header: Header, variables: Sequence[Variable]
 ) -> Table:
     source = _csv_table(session, spec, header)
-    clean = source.mutate(
-        **{v.column: without_missing(source[v.column], spec.codes(v.column)) for v in variables if v.use != "drop"}
-    )
-    key = clean[spec.patient.column] if spec.patient.column else to_ibis(
-        spec.patient.expression, clean, decimal_mark=spec.decimal
-    )
-    columns: dict[str, Column] = {ROW: clean[ROW], PATIENT: pseudonym(partner, key)}
+    read = {v.column: without_missing(source[v.column], spec.codes(v.column)) for v in variables if v.use != "drop"}
+    clean = source.mutate(**read)
+    key = to_ibis(spec.patient.expression, clean, decimal_mark=spec.decimal)
+    if spec.patient.column:
+        key = clean[spec.patient.column]
+    linked = _linking_columns(partner, spec)
+    columns: dict[str, Column] = {ROW: clean[ROW], PATIENT: pseudonym(partner.name, key)}
     for variable in variables:
         if variable.use == "key" or variable.column in linked:
-            columns[variable.column] = pseudonym(partner, clean[variable.column])
+            columns[variable.column] = pseudonym(partner.name, clean[variable.column])
         elif variable.use != "drop":
             columns[variable.column] = clean[variable.column]
-    return session.lay(clean.select(**columns), f"land/{spec.name}")
+    table = session.lay(clean.select(**columns), f"land/{spec.name}")
+    _re_encoded_path(session, spec).unlink(missing_ok=True)
+    return table
 
 
 def pseudonym(partner: str, key: Column) -> Column:
@@ -187,13 +270,12 @@ def _csv_table(session: Session, spec: TableSpec, header: Header) -> Table:
         "skip": "1",
         "auto_detect": "false",
         "store_rejects": "true",
-        "new_line": "'\\r'" if header.bare_cr else "'\\n'",
+        "new_line": _quoted(header.line_end.encode("unicode_escape").decode()),
     }
     view = f"delivered_{spec.name}"
     listed = ", ".join(f"{name} = {value}" for name, value in options.items())
-    session.sql(
-        f'CREATE OR REPLACE TEMP VIEW "{view}" AS SELECT row_number() OVER () + 1 AS {ROW}, * FROM read_csv({_quoted(str(path))}, {listed})'
-    )
+    rows = f"SELECT row_number() OVER () + 1 AS {ROW}, * FROM read_csv({_quoted(str(path))}, {listed})"
+    session.sql(f'CREATE OR REPLACE TEMP VIEW "{view}" AS {rows}')
     return session.connection.table(view)
 
 
@@ -205,12 +287,12 @@ def _re_encoded_path(session: Session, spec: TableSpec) -> Path:
     return session.folder / "land" / f"{spec.name}.utf8"
 
 
-def _re_encoded(session: Session, spec: TableSpec, path: Path) -> Path:
-    """Copy a file of an encoding that the engine lacks as UTF-8, in the session's private folder."""
+def _re_encoded(session: Session, spec: TableSpec, path: Path, *, one_line_end: bool = False) -> Path:
+    """Copy a file as UTF-8 in the session's private folder, for what the engine lacks: encodings, mixed line ends."""
     target = _re_encoded_path(session, spec)
     target.parent.mkdir(parents=True, exist_ok=True)
     with (
-        path.open(encoding=spec.encoding, newline="") as source,
+        path.open(encoding=_decoder(spec.encoding), newline=None if one_line_end else "") as source,
         target.open("w", encoding="utf-8", newline="") as copy,
     ):
         while chunk := source.read(1 << 20):
@@ -218,7 +300,7 @@ def _re_encoded(session: Session, spec: TableSpec, path: Path) -> Path:
     return target
 
 
-#: What DuckDB calls a broken row, and how a curator would say it. Its own message repeats the row's text, so it is not used.
+#: What DuckDB calls a broken row, and how a curator would say it. Its own message repeats the row's text.
 ROW_FAULTS: Final = {
     "MISSING COLUMNS": "the row has too few columns; the file may be cut short.",
     "TOO MANY COLUMNS": "the row has too many columns; a separator may stand unquoted in a text.",

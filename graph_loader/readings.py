@@ -50,7 +50,7 @@ def _reading(reader: str, text: str, vocabulary: Vocabulary) -> Iterable[tuple[o
 
 
 def findings(karyotype: Karyotype, vocabulary: Vocabulary) -> list[int]:
-    """Return the concepts that a karyotype shows: for each abnormality the most specific ones that the vocabulary has."""
+    """Return the concepts that a karyotype shows: of each abnormality the most specific ones in the vocabulary."""
     known = vocabulary.karyotype_keys()
     found: set[int] = set()
     for keys in (*karyotype.keys, *((key,) for key in karyotype.summary)):

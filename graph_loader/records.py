@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from haemony.engine.plan import both, choose, digest, no, texts, union
 from haemony.engine.session import Column, Session, Table
-from haemony.graph_loader.cells import Spec
 from haemony.graph_loader.facts import Facts, patient_id
 from haemony.graph_loader.instances import ENGINE_TYPES
+from haemony.graph_loader.mapping_tables import Spec
 from haemony.graph_loader.read import ROW
 from haemony.graph_loader.rows import Delivery
 from haemony.mappings.model import Link
@@ -26,8 +26,14 @@ AFTER: Final = ("sources", "mappings", "disputed", "flags", "hash")
 LINK_NONE, LINK_SEVERAL, DUPLICATE_ROW, PANEL_SILENT = "link-none", "link-several", "duplicate-row", "panel-silent"
 
 
-def linked(session: Session, delivery: Delivery, specs: Sequence[Spec], facts: Mapping[str, Facts], instances: Mapping[str, Table]) -> Table:
-    """Return (class, fact, field, target): the record that each record belongs to; no target where none or several fit."""
+def linked(
+    session: Session,
+    delivery: Delivery,
+    specs: Sequence[Spec],
+    facts: Mapping[str, Facts],
+    instances: Mapping[str, Table],
+) -> Table:
+    """Return (class, fact, field, target, flag): the record that each belongs to; no target where not just one fits."""
     parts = []
     for spec in specs:
         link = next((v.of for v in spec.variables if v.of), None)
@@ -40,11 +46,17 @@ def linked(session: Session, delivery: Delivery, specs: Sequence[Spec], facts: M
         parent = parent.join(ids, "fact").select("patient", "tie", target=ids.id)
         tied = child.left_join(parent, ["patient", "tie"])
         found = tied.group_by("fact").agg(n=tied.target.nunique(), one=tied.target.max())
-        parts.append(found.select(
-            "fact", field=ibis.literal(link.field), target=ibis.ifelse(found.n == 1, found.one, no("string")),
-            flag=choose([(found.n == 0, ibis.literal(LINK_NONE)), (found.n > 1, ibis.literal(LINK_SEVERAL))], no("string")),
-            **{"class": ibis.literal(spec.record_class)},
-        ).select("class", "fact", "field", "target", "flag"))
+        parts.append(
+            found.select(
+                "fact",
+                field=ibis.literal(link.field),
+                target=ibis.ifelse(found.n == 1, found.one, no("string")),
+                flag=choose(
+                    [(found.n == 0, ibis.literal(LINK_NONE)), (found.n > 1, ibis.literal(LINK_SEVERAL))], no("string")
+                ),
+                **{"class": ibis.literal(spec.record_class)},
+            ).select("class", "fact", "field", "target", "flag")
+        )
     if parts:
         return session.lay(union(parts), "records/links")
     return session.table("records/links", {c: pa.string() for c in ("class", "fact", "field", "target", "flag")}, [])
@@ -62,7 +74,15 @@ def _tied(delivery: Delivery, spec: Spec, link: Link, facts: Facts, instances: T
 
 
 def make_records(
-    session: Session, cls: RecordClass, facts: Table, sources: Table, links: Table, flags: Table, delivery: Delivery, vocabulary: Vocabulary, schema: Schema
+    session: Session,
+    cls: RecordClass,
+    facts: Table,
+    sources: Table,
+    links: Table,
+    flags: Table,
+    delivery: Delivery,
+    vocabulary: Vocabulary,
+    schema: Schema,
 ) -> Table:
     """Make the record table of a class from its facts, in the columns that ``docs/architecture.md`` lists."""
     mine = links.filter(links["class"] == cls.name)
@@ -71,7 +91,9 @@ def make_records(
         if field.role == "link":
             here = mine.filter(mine.field == field.name).select("fact", **{field.name: mine.target})
             table = table.left_join(here, "fact").drop("fact_right")
-    table = table.left_join(_listed(sources), "fact").drop("fact_right").left_join(_flags(flags), "fact").drop("fact_right")
+    table = (
+        table.left_join(_listed(sources), "fact").drop("fact_right").left_join(_flags(flags), "fact").drop("fact_right")
+    )
     table = table.mutate(**_derived(session, cls, table, vocabulary))
     table = table.mutate(**{f.name: no(engine_type(f)) for f in cls.fields if f.name not in table.columns})
     table = table.mutate(**_shared_ids(cls, table, schema))
@@ -79,10 +101,18 @@ def make_records(
     empty = texts()
     pseudonym = table.patient
     table = table.mutate(
-        patient=patient_id(delivery.partner.name, pseudonym), dataset=ibis.literal(delivery.partner.name),
-        sources=table.sources.fill_null(empty), mappings=table.mappings.fill_null(empty), flags=table.flags.fill_null(empty),
+        patient=patient_id(delivery.partner.name, pseudonym),
+        dataset=ibis.literal(delivery.partner.name),
+        sources=table.sources.fill_null(empty),
+        mappings=table.mappings.fill_null(empty),
+        flags=table.flags.fill_null(empty),
     )
-    content = [ibis.literal(cls.name), table.patient, *(_as_text(cls.field(f), table[f]) for f in fields), table.disputed.join(",")]
+    content = [
+        ibis.literal(cls.name),
+        table.patient,
+        *(_as_text(cls.field(f), table[f]) for f in fields),
+        table.disputed.join(","),
+    ]
     table = table.mutate(hash=digest(content))
     table = table.mutate(**{f: table[f].cast(engine_type(cls.field(f))) for f in fields})
     kept = table.select(*BEFORE, *fields, *AFTER)
@@ -142,7 +172,9 @@ def _shared_ids(cls: RecordClass, table: Table, schema: Schema) -> dict[str, Col
             required = [f.name for f in shared.fields if f.required]
             others = [k for k in shared.key if k not in required]
             known = both([table[r].notnull() for r in required]) & ~both([table[k].isnull() for k in others])
-            ids[field.name] = ibis.ifelse(known, digest([ibis.literal(shared.name), *(table[k] for k in shared.key)]), no("string"))
+            ids[field.name] = ibis.ifelse(
+                known, digest([ibis.literal(shared.name), *(table[k] for k in shared.key)]), no("string")
+            )
     return ids
 
 
@@ -153,7 +185,11 @@ def shared_records(schema: Schema, shared: RecordClass, records: Mapping[str, Ta
         field = next((f for f in cls.fields if f.range == shared.name and f.role == "derived"), None)
         if field and cls.name in records:
             table = records[cls.name]
-            parts.append(table.filter(table[field.name].notnull()).select(id=table[field.name], **{f.name: table[f.name] for f in shared.fields}))
+            parts.append(
+                table.filter(table[field.name].notnull()).select(
+                    id=table[field.name], **{f.name: table[f.name] for f in shared.fields}
+                )
+            )
     if not parts:
         return None
     rows = union(parts)

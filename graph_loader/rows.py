@@ -8,8 +8,9 @@ from typing import Final
 
 import ibis
 
-from haemony.engine.plan import choose, days_between, no, scaled, to_date, to_decimal, to_long, union, whole
+from haemony.engine.plan import choose, days_between, no, scaled, to_date, to_decimal, trimmed, union, whole
 from haemony.engine.session import Column, Session, Table
+from haemony.graph_loader.fates import DUPLICATE_KEY, UNKNOWN_PATIENT, WHERE
 from haemony.graph_loader.read import PATIENT, ROW, Landed
 from haemony.mappings.expression import to_ibis
 from haemony.mappings.model import Partner, Variable
@@ -20,9 +21,6 @@ from haemony.ontology.units import factor
 FATE: Final = "haemony_fate"
 #: The patient's index date, null where times are delivered relative to it.
 INDEX_DATE: Final = "haemony_index_date"
-
-#: The reasons of whole rows.
-UNKNOWN_PATIENT, DUPLICATE_KEY, WHERE = "unknown-patient", "duplicate-key", "where"
 
 
 @dataclass(frozen=True)
@@ -56,8 +54,15 @@ def prepare(
     tables = {}
     for name, table in patients.items():
         spec = partner.tables[name]
-        derived = table.mutate(**{column: to_ibis(text, table, decimal_mark=spec.decimal) for column, text in spec.derive.items()})
-        kept = to_ibis(spec.where.keep, table, decimal_mark=spec.decimal).fill_null(False) if spec.where else ibis.literal(True)
+        table = table.mutate(**{c: _without_empty_list(table[c], mark) for c, mark in spec.split.items()})
+        derived = table.mutate(
+            **{column: to_ibis(text, table, decimal_mark=spec.decimal) for column, text in spec.derive.items()}
+        )
+        kept = (
+            to_ibis(spec.where.keep, table, decimal_mark=spec.decimal).fill_null(False)
+            if spec.where
+            else ibis.literal(True)
+        )
         known = derived.left_join(roster, derived[PATIENT] == roster.patient)
         fate = choose(
             [
@@ -68,12 +73,16 @@ def prepare(
             no("string"),
         )
         rows = known.mutate(**{FATE: fate}).drop("patient", "times")
-        tables[name] = session.lay(_with_index_date(rows, dates), f"rows/{name}")
+        tables[name] = session.lay(_with_index_date(rows, dates), f"rows/table.{name}")
     wanted = time_columns(schema, partner, variables)
     days = session.lay(_days(partner, variables, tables, wanted), "rows/days")
-    context = {name: [c for c in cs if _use(variables, name, c) == "context"] for name, cs in wanted.items()}
-    unreadable = session.lay(_unreadable(tables, context, days), "rows/unreadable")
+    unreadable = session.lay(_unreadable(partner, variables, tables, wanted), "rows/unreadable")
     return Delivery(partner, tuple(variables), tables, roster.filter(roster.times == 1), days, unreadable, landed)
+
+
+def _without_empty_list(text: Column, separator: str) -> Column:
+    """Empty a list cell that holds separators only."""
+    return ibis.ifelse(trimmed(text.replace(separator, " ")).isnull(), no("string"), text)
 
 
 def _with_patient(name: str, partner: Partner, landed: Mapping[str, Landed]) -> Table:
@@ -113,10 +122,6 @@ def _with_index_date(rows: Table, dates: Table | None) -> Table:
     return rows.left_join(dates, rows[PATIENT] == dates.haemony_dated).drop("haemony_dated")
 
 
-def _use(variables: Sequence[Variable], table: str, column: str) -> str:
-    return next(v.use for v in variables if (v.table, v.column) == (table, column))
-
-
 def _days(
     partner: Partner, variables: Sequence[Variable], tables: Mapping[str, Table], wanted: Mapping[str, Sequence[str]]
 ) -> Table:
@@ -134,13 +139,20 @@ def _days(
     return _none(some).mutate(day=no("int64"))
 
 
-def _unreadable(tables: Mapping[str, Table], context: Mapping[str, Sequence[str]], days: Table) -> Table:
-    """Return (table, row, column) for the filled cells of time columns, read by others alone, that are no time."""
-    parts = [_placed(to_long(tables[name], columns, [ROW]), name) for name, columns in context.items() if columns]
-    if not parts:
-        return _none(next(iter(tables.values())))
-    filled = union([p.select("table", "row", "column") for p in parts])
-    return filled.anti_join(days, ["table", "row", "column"])
+def _unreadable(
+    partner: Partner, variables: Sequence[Variable], tables: Mapping[str, Table], wanted: Mapping[str, Sequence[str]]
+) -> Table:
+    """Return (table, row, column) for the filled cells of context columns that should be times and are none."""
+    times = {(table, column) for table, columns in wanted.items() for column in columns}
+    times |= {partner.index.date} if partner.index.date else set()
+    parts = []
+    for v in (v for v in variables if v.use == "context" and (v.table, v.column) in times):
+        rows, mark = tables[v.table], partner.tables[v.table].decimal
+        text = rows[v.column]
+        read = to_date(text, v.format.pattern) if v.format.kind == "date" else to_decimal(text, mark)
+        bad = rows.filter(text.notnull() & read.isnull())
+        parts.append(bad.select(table=ibis.literal(v.table), row=bad[ROW], column=ibis.literal(v.column)))
+    return union(parts) if parts else _none(next(iter(tables.values())))
 
 
 def _placed(long: Table, name: str) -> Table:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from haemony.engine.plan import canonical, choose, digest, no, union
 from haemony.engine.session import Column, Session, Table
 from haemony.graph_loader.facts import contradictions, denies
+from haemony.graph_loader.fates import UNTESTED
 from haemony.graph_loader.read import PATIENT
 from haemony.graph_loader.rows import FATE, Delivery
 from haemony.mappings.curie import matches
@@ -20,8 +21,6 @@ from haemony.ontology.vocabulary import Vocabulary
 
 #: A karyotype that could be read looked at every chromosome.
 CHROMOSOME_ABNORMALITY: Final = 2_100_000_013
-#: A negative cell of a patient whom the panel over its column did not test.
-UNTESTED: Final = "panel-untested"
 
 
 def absences(session: Session, delivery: Delivery, cells: Table) -> Table:
@@ -30,7 +29,17 @@ def absences(session: Session, delivery: Delivery, cells: Table) -> Table:
     Where a panel covers flag columns, a false flag counts only for the patients whom the panel tested.
     """
     false = cells.filter(cells.state == "false")
-    absent = false.select("class", "patient", "table", "row", "column", "variable", "mappings", day=false.start_day, concept=false.concepts.unnest())
+    absent = false.select(
+        "class",
+        "patient",
+        "table",
+        "row",
+        "column",
+        "variable",
+        "mappings",
+        day=false.start_day,
+        concept=false.concepts.unnest(),
+    )
     state: Column = ibis.literal("ok")
     for panel in delivery.partner.panels:
         columns = covered_columns(panel, delivery, flags=True)
@@ -42,7 +51,10 @@ def absences(session: Session, delivery: Delivery, cells: Table) -> Table:
             absent = absent.mutate(state_now=state).drop("was_tested")
             state = absent.state_now
     absent = absent.mutate(state=state)
-    return session.lay(absent.select("class", "patient", "concept", "day", "table", "row", "column", "variable", "mappings", "state"), "tested/absent")
+    return session.lay(
+        absent.select("class", "patient", "concept", "day", "table", "row", "column", "variable", "mappings", "state"),
+        "tested/absent",
+    )
 
 
 def covered_columns(panel: PanelSpec, delivery: Delivery, *, flags: bool) -> list[Variable]:
@@ -57,7 +69,7 @@ def covered_columns(panel: PanelSpec, delivery: Delivery, *, flags: bool) -> lis
 
 
 def panel_patients(panel: PanelSpec, delivery: Delivery) -> Table:
-    """Return the patients whom a panel tested: those with a row, a true flag, or a row for which its expression is true."""
+    """Return the patients whom a panel tested: those with a row, a true flag, or a row that fits its expression."""
     rows = delivery.tables[panel.table]
     rows = rows.filter(rows[FATE].isnull())
     if panel.expression:
@@ -78,7 +90,7 @@ def tested(session: Session, delivery: Delivery, cells: Table, absent: Table) ->
     karyotyped = cells.filter((cells.state == "ok") & cells.findings.notnull())
     parts = [
         absent.filter(absent.state != UNTESTED).select("patient", "day", "concept"),
-        looked.select("patient", day=looked.start_day, concept=looked.concepts.unnest()),
+        looked.select("patient", day=looked.start_day, concept=looked.concepts.concat(looked.denies).unnest()),
         karyotyped.select("patient", day=karyotyped.start_day, concept=ibis.literal(CHROMOSOME_ABNORMALITY, "int64")),
         *(_panel_tests(session, panel, delivery, cells) for panel in delivery.partner.panels),
     ]
@@ -96,7 +108,7 @@ def covered_concepts(session: Session, panel: PanelSpec, delivery: Delivery, cel
     fixed = {cover.concept_id for cover in panel.covers if cover.concept_id is not None}
     flags = covered_columns(panel, delivery, flags=True)
     fixed |= {row.concept_id for v in flags for row in v.concepts if row.concept_id is not None}
-    named = session.table(f"tested/{panel.name}", {"concept": pa.int64()}, [(c,) for c in sorted(fixed)])
+    named = session.table(f"tested/panel.{panel.name}", {"concept": pa.int64()}, [(c,) for c in sorted(fixed)])
     for v in covered_columns(panel, delivery, flags=False):
         seen = cells.filter((cells["table"] == v.table) & (cells["column"] == v.column) & (cells.state == "ok"))
         named = named.union(seen.select(concept=seen.concepts.unnest())).distinct()
@@ -109,32 +121,55 @@ def panels(session: Session, tests: Table, patients: Table) -> tuple[Table, Tabl
     sets = sets.mutate(panel=digest([ibis.literal("Panel"), sets.covers.map(lambda c: c.cast("string")).join(",")]))
     sets = session.lay(sets, "tested/sets")
     panel = sets.group_by(id=sets.panel).agg(covers=sets.covers.arbitrary())
-    who = sets.join(patients, sets.patient == patients.pseudonym).select(patient=patients.id, panel=sets.panel, day=sets.day)
+    who = sets.join(patients, sets.patient == patients.pseudonym).select(
+        patient=patients.id, panel=sets.panel, day=sets.day
+    )
     return panel, who
 
 
-def denied(session: Session, cls: str, facts: Table, absent: Table, vocabulary: Vocabulary, prefer: Sequence[str]) -> Table:
+def denied(
+    session: Session, cls: str, facts: Table, absent: Table, vocabulary: Vocabulary, prefer: Sequence[str]
+) -> Table:
     """Return the stated absences that contradict facts: (fact, absent cell, ``verdict``).
 
-    The verdict is ``fact-overruled`` or ``cell-overruled`` where ``prefer`` says which table decides, else ``disputed``.
+    The verdict is ``fact-overruled`` or ``cell-overruled`` where ``prefer`` says which table decides, or ``disputed``.
     """
     mine = absent.filter((absent["class"] == cls) & (absent.state == "ok"))
     concepts = [row[0] for row in session.rows(mine.select("concept").distinct())]
     present = [row[0] for row in session.rows(facts.select("concept_key").distinct())]
     pairs = contradictions([(str(a), p) for a in concepts for p in present if p], vocabulary)
-    against = session.table(f"tested/{cls}.denied", {"concept": pa.int64(), "concept_key": pa.string()}, [(int(a), p) for a, p in pairs])
+    against = session.table(
+        f"tested/class.{cls}.denied",
+        {"concept": pa.int64(), "concept_key": pa.string()},
+        [(int(a), p) for a, p in pairs],
+    )
     ranks = [(mine["table"] == t, ibis.literal(i)) for i, t in enumerate(prefer)]
     mine = mine.mutate(absent_rank=choose(ranks, ibis.literal(999 if prefer else 0)))
     hit = mine.join(against, "concept").join(facts, ["patient", "concept_key"], rname="fact_{name}")
     if "day" in facts.columns:
         hit = hit.filter(hit.day.isnull() | hit.fact_day.isnull() | (hit.day == hit.fact_day))
     verdict = choose(
-        [(hit.absent_rank < hit.best_rank, ibis.literal("fact-overruled")), (hit.absent_rank > hit.best_rank, ibis.literal("cell-overruled"))], ibis.literal("disputed")
+        [
+            (hit.absent_rank < hit.best_rank, ibis.literal("fact-overruled")),
+            (hit.absent_rank > hit.best_rank, ibis.literal("cell-overruled")),
+        ],
+        ibis.literal("disputed"),
     )
-    return session.lay(hit.select("fact", "table", "row", "column", "variable", "mappings", verdict=verdict), f"tested/{cls}.contradictions")
+    return session.lay(
+        hit.select("fact", "table", "row", "column", "variable", "mappings", verdict=verdict),
+        f"tested/class.{cls}.contradictions",
+    )
 
 
-def silent(session: Session, delivery: Delivery, cells: Table, facts: Table, members: Table, instances: Table, vocabulary: Vocabulary) -> Table:
+def silent(
+    session: Session,
+    delivery: Delivery,
+    cells: Table,
+    facts: Table,
+    members: Table,
+    instances: Table,
+    vocabulary: Vocabulary,
+) -> Table:
     """Return the facts that a flag states and a panel that tested for them does not list."""
     parts = []
     named = vocabulary.named_alterations()
@@ -144,9 +179,15 @@ def silent(session: Session, delivery: Delivery, cells: Table, facts: Table, mem
             continue
         covered = [row[0] for row in session.rows(covered_concepts(session, panel, delivery, cells))]
         present = [row[0] for row in session.rows(facts.select("concept_key").distinct()) if row[0]]
-        answered = [(p,) for p in present if any(denies(a, [int(c) for c in p.split(",")], vocabulary, named) for a in covered)]
-        answers = session.table(f"tested/{panel.name}.answers", {"concept_key": pa.string()}, answered)
+        answered = [
+            (p,) for p in present if any(denies(a, [int(c) for c in p.split(",")], vocabulary, named) for a in covered)
+        ]
+        answers = session.table(f"tested/panel.{panel.name}.answers", {"concept_key": pa.string()}, answered)
         listed = members.join(instances.filter(instances["table"].isin(tables)), "instance").select("fact").distinct()
-        unlisted = facts.semi_join(answers, "concept_key").semi_join(panel_patients(panel, delivery), "patient").anti_join(listed, "fact")
+        unlisted = (
+            facts.semi_join(answers, "concept_key")
+            .semi_join(panel_patients(panel, delivery), "patient")
+            .anti_join(listed, "fact")
+        )
         parts.append(unlisted.select("fact"))
     return union(parts).distinct() if parts else facts.filter(ibis.literal(False)).select("fact")

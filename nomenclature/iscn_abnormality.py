@@ -16,7 +16,7 @@ HETEROMORPHISM = re.compile(
 )
 
 _KINDS = frozenset(
-    "abn add amp del der dic dup fra hsr i ider idic ins inv qdp r rob t tas trc trp".split()  # ISCN 2020, chapter 3
+    "abn add amp del der dic dup fra hsr i ider idic ins inv qdp r rob t tas trc trp".split()  # symbols of ISCN 2020
 )
 _ALIASES = {
     "iso": "i",

@@ -1,0 +1,116 @@
+"""Censoring: outcomes delivered without an event flag, completed up to each patient's last contact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ibis
+
+from haemony.engine.plan import no, union
+from haemony.engine.session import Session, Table
+from haemony.graph_loader.instances import Instances, empty_fields
+from haemony.graph_loader.mapping_tables import Spec
+from haemony.graph_loader.read import PATIENT, ROW
+from haemony.graph_loader.rows import FATE, Delivery
+from haemony.mappings.model import DICTIONARY, Variable
+from haemony.ontology.schema import RecordClass, Schema
+
+
+def with_censored(
+    session: Session, schema: Schema, delivery: Delivery, specs: Sequence[Spec], cells: Table, instances: Instances
+) -> Instances:
+    """Complete the outcomes that are delivered without an event flag: a filled time is an event.
+
+    Every other patient is censored at last contact; one whose time is filled and cannot be read is neither.
+    """
+    by_class, sources = dict(instances.by_class), instances.sources
+    for spec in specs:
+        cls = schema[spec.record_class]
+        timed = _time_without_flag(spec, cls)
+        if timed is None:
+            continue
+        filled = cells.filter((cells["table"] == spec.table) & (cells.column == timed.column)).select("patient")
+        others = _last_contacts(delivery, spec, cls).anti_join(filled.distinct(), "patient")
+        others = session.lay(others, f"censored/{spec.number}")
+        outcomes = by_class[cls.name]
+        outcomes = outcomes.mutate(event=outcomes.event | (outcomes.spec == spec.number))
+        outcomes = union([outcomes, others.select(*outcomes.columns)])
+        by_class[cls.name] = session.lay(outcomes, f"censored/{cls.name}.{spec.number}")
+        line = f"{delivery.partner.name}/{DICTIONARY}:{timed.line}"
+        used = others.select(
+            "instance",
+            table="last_table",
+            row="last_row",
+            column="last_column",
+            field=ibis.literal(timed.field),
+            variable=ibis.literal(0, "int64"),
+            mappings=ibis.literal([line], "array<string>"),
+        )
+        sources = sources.union(used)
+    return Instances(by_class, sources, instances.ended)
+
+
+def _time_without_flag(spec: Spec, cls: RecordClass) -> Variable | None:
+    """Return the variable that holds the time of an outcome whose event no column states."""
+    if not cls.has("event") or any(v.field == "event" for v in spec.variables):
+        return None
+    times = [
+        v for v in spec.variables if cls.has(v.field) and cls.field(v.field).time == "duration" and not v.qualifier
+    ]
+    return times[0] if times else None
+
+
+def _last_contacts(delivery: Delivery, spec: Spec, cls: RecordClass) -> Table:
+    """Return one censored instance for each patient, up to the latest of the partner's last contacts."""
+    latest = _started(delivery, spec, _latest_contact(delivery))
+    concept = next((c.concept_id for v in spec.variables for c in v.concepts if c.concept_id), None)
+    fields = empty_fields(cls) | {
+        "days": (latest.last_day - latest.start).cast("decimal(18,6)"),
+        "event": ibis.literal(False),
+        "day": latest.start,
+        "concept": ibis.literal(concept, "int64"),
+    }
+    made = latest.mutate(
+        instance=ibis.literal(f"censored:{spec.number}:") + latest.patient,
+        spec=ibis.literal(spec.number, "int64"),
+        table=ibis.literal(spec.table),
+        row=latest.last_row,
+        **fields,
+    )
+    return made.filter(made.days.notnull())
+
+
+def _latest_contact(delivery: Delivery) -> Table:
+    """Return each patient's latest last contact and the cell that says so."""
+    days = delivery.days
+    parts = []
+    for table, column in delivery.partner.last_contact:
+        rows = delivery.tables[table].filter(delivery.tables[table][FATE].isnull())
+        here = days.filter((days["table"] == table) & (days.column == column))
+        joined = rows.join(here, rows[ROW] == here.row)
+        parts.append(
+            joined.select(
+                patient=rows[PATIENT], last_table="table", last_row="row", last_column="column", last_day="day"
+            )
+        )
+    if not parts:
+        nobody = days.filter(ibis.literal(False))
+        return nobody.select(
+            patient=no("string"), last_table="table", last_row="row", last_column="column", last_day="day"
+        )
+    contacts = union(parts)
+    order = [contacts.last_day.desc(), contacts.last_table, contacts.last_column, contacts.last_row]
+    place = ibis.row_number().over(ibis.window(group_by=contacts.patient, order_by=order))
+    contacts = contacts.mutate(place=place)
+    return contacts.filter(contacts.place == 0).drop("place")
+
+
+def _started(delivery: Delivery, spec: Spec, latest: Table) -> Table:
+    """Add the day on which an outcome's clock starts; a patient without one is not at risk."""
+    at = next((v.at for v in spec.variables if v.at), "")
+    if at in ("", "index"):
+        return latest.mutate(start=ibis.literal(0, "int64") if at else no("int64"))
+    days, rows = delivery.days, delivery.tables[spec.table]
+    here = days.filter((days["table"] == spec.table) & (days.column == at))
+    starts = rows.join(here, rows[ROW] == here.row)
+    return latest.join(starts.group_by(patient=starts[PATIENT]).agg(start=starts.day.min()), "patient")

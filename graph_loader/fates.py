@@ -1,0 +1,26 @@
+"""Fates: how a delivered cell ends, and the reasons for it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: The fates of a cell, best first: a cell used twice has the better one.
+LOADED, QUARANTINED, IGNORED, DROPPED, MISSING = "loaded", "quarantined", "ignored", "dropped", "missing"
+FATES: Final = (LOADED, QUARANTINED, IGNORED, DROPPED, MISSING)
+
+#: Reasons that blame a value; ``concept-wanted`` and rows of unknown patients do not count against a column.
+UNMAPPED: Final = "unmapped"
+#: A readable time whose clock has no known start: no index date, or nothing in the column that `at` names.
+NO_CLOCK: Final = "no-clock"
+VALUE_REASONS: Final = (UNMAPPED, "unreadable-number", "unreadable-date", "unreadable-text", "unknown-unit")
+
+#: Why whole rows are out.
+UNKNOWN_PATIENT, DUPLICATE_KEY, WHERE = "unknown-patient", "duplicate-key", "where"
+#: A cell that says what a preferred table denies.
+OVERRULED: Final = "overruled"
+#: A negative cell of a patient whom the panel over its column did not test.
+UNTESTED: Final = "panel-untested"
+#: A cell that only other cells use, and none of them loaded.
+NO_USE: Final = "context-unused"
+#: What takes records with it that stand on a quarantined one.
+DEPENDENT: Final = "dependent"

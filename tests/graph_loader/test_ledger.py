@@ -1,0 +1,173 @@
+"""The ledger: whatever is delivered, each cell ends as exactly one thing, and the sums equal the delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from haemony.engine.errors import BuildError
+from tests.graph_loader.partners import Run, Ward, check_ledger
+from tests.mappings.partner_files import row, value
+from tests.mappings.partner_files import meaning as means
+
+WARD = Ward(
+    """
+read: {missing: ["", NA]}
+patients: clinical
+index: {event: diagnosis, date: clinical.Dx}
+last_contact: [labs.Date]
+tables:
+  clinical: {file: clinical.csv, patient: ID, at: index, derive: {twice: "CASE WHEN flag = '1' THEN 'T' || word END"}}
+  labs: {file: labs.csv, patient: "upper(ID)", at: Date, split: {drugs: "+"},
+         where: {keep: "word <> 'skip' OR word IS NULL", why: said so}}
+  sheet: {file: sheet.csv, patient: ID}
+  assay: {file: assay.csv, patient: {column: tube, through: sheet.tube}}
+panels:
+  - {name: p, tested: clinical.flag, covers: [assay.gene, NPM1]}
+  - {name: q, tested: "labs: number(value) > 1", covers: "clinical.fl*"}
+prefer: {Finding: [labs, clinical]}
+""",
+    [
+        row("clinical", "ID", "key"),
+        row("clinical", "Dx", "context", format="dd.MM.yyyy"),
+        row("clinical", "flag", record="Finding", field="present", format="1|0|9"),
+        row("clinical", "word", record="Finding", field="concept"),
+        row("clinical", "value", record="Outcome#os", field="days", unit="d"),
+        row("clinical", "twice", record="Finding", field="concept"),
+        row("clinical", "note", "ignore", note="free text"),
+        row("clinical", "name", "drop", note="a name"),
+        row("labs", "ID", "key"),
+        row("labs", "Date", "context", format="dd.MM.yyyy"),
+        row("labs", "word", record="Measurement#lab", field="concept"),
+        row("labs", "value", record="Measurement#lab", field="value"),
+        row("labs", "unit", record="Measurement#lab", field="value.unit"),
+        row("labs", "flag", record="Finding", field="present", format="1|0"),
+        row("labs", "drugs", record="Treatment#t", field="concept"),
+        row("labs", "line", record="Response#r", field="concept", of="t"),
+        row("sheet", "tube", "key"),
+        row("sheet", "ID", "key"),
+        row("assay", "tube", "key"),
+        row("assay", "gene", record="Mutation#m", field="concept", format="HGNC"),
+        row("assay", "cdna", record="Mutation#m", field="hgvs_c"),
+        row("assay", "vaf", record="Mutation#m", field="vaf", unit="%"),
+    ],
+    [
+        means("ward:clinical.flag", "haemony:splenomegaly"),
+        means("ward:labs.flag", "haemony:splenomegaly"),
+        means("ward:clinical.value", "haemony:overall-survival"),
+        value("ward:clinical.word", "good", "haemony:trisomy-8"),
+        value("ward:clinical.word", "skip", "sssom:NoTermFound"),
+        value("ward:clinical.twice", "Tgood", "haemony:complex-karyotype"),
+        value("ward:labs.word", "good", "OMOP:3000963"),
+        value("ward:labs.drugs", "good", "haemony:azacitidine"),
+        value("ward:labs.drugs", "x", "haemony:venetoclax"),
+        value("ward:labs.line", "good", "haemony:complete-remission"),
+        value("ward:labs.line", "wanted", "", object_label="a concept that somebody should make"),
+    ],
+)
+
+KEYS = ["A", "B", "C", "D"]
+POOL = ["", "", " NA ", "good", "skip", "wanted", "x", "1", "1.0", "0", "9", "12.5", "<3", "1,5", "-", "+", "good+x", "good+bad"]
+POOL += ["g/dL", "mmol/L", "stone", "01.02.2020", "31.02.2020", "NPM1", "FLT3", "c.1A>G", "c.??", 'a "b", c', "ü", "   "]
+COLUMNS = {
+    "clinical": ["ID", "Dx", "flag", "word", "value", "note", "name"],
+    "labs": ["ID", "Date", "word", "value", "unit", "flag", "drugs", "line"],
+    "sheet": ["tube", "ID"],
+    "assay": ["tube", "gene", "cdna", "vaf"],
+}
+KEYED = {"ID": [*KEYS, "a", " B ", "Z", ""], "tube": ["t1", "t2", "t3", "t1", ""], "Dx": ["01.01.2020", "x", "31.02.2020", ""]}
+
+
+def quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"'
+
+
+@st.composite
+def deliveries(draw: Callable[[st.SearchStrategy[list[list[str]]]], list[list[str]]]) -> dict[str, list[list[str]]]:
+    """Draw the cells of a delivery: known and unknown patients, good and bad texts."""
+    return {
+        table: draw(
+            st.lists(
+                st.tuples(*(st.sampled_from(KEYED.get(c, POOL)) for c in columns)).map(list), min_size=6, max_size=25
+            )
+        )
+        for table, columns in COLUMNS.items()
+    }
+
+
+def written(delivery: dict[str, list[list[str]]]) -> Ward:
+    files: dict[str, str | bytes] = {
+        f"{table}.csv": "\n".join(",".join(map(quoted, row_)) for row_ in [COLUMNS[table], *rows]) + "\n"
+        for table, rows in delivery.items()
+    }
+    return Ward(WARD.layout, WARD.dictionary, WARD.concepts, files)
+
+
+NUMBER = count()
+
+
+@settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(delivery=deliveries())
+def test_every_cell_ends_as_exactly_one_thing(tmp_path_factory: pytest.TempPathFactory, delivery: dict[str, list[list[str]]]) -> None:
+    result = written(delivery).run(tmp_path_factory.mktemp(f"generated{next(NUMBER)}"))
+    check_ledger(result, {table: (len(rows), COLUMNS[table]) for table, rows in delivery.items()})
+    for table, rows in delivery.items():
+        for number, row_ in enumerate(rows, 2):
+            for column, cell in zip(COLUMNS[table], row_, strict=True):
+                check_cell(result, table, number, column, cell)
+
+
+def check_cell(result: Run, table: str, number: int, column: str, cell: str) -> None:
+    fate = result.fate(table, number, column)
+    if column == "name" or cell.strip() in ("", "NA"):
+        assert fate == "missing"  # of a dropped column no single cell is known
+    else:
+        assert fate.split()[0] in ("loaded", "quarantined", "ignored") or cell in ("9", "+")
+        assert fate == "loaded" or fate == "missing" or " " in fate, "a reason is given"
+
+
+# --- what is tolerated -----------------------------------------------------------------------------------------------
+
+SEX = Ward(
+    "patients: clinical\nindex: {event: diagnosis, relative: true}\ntables:\n  clinical: {file: clinical.csv, patient: ID}\n",
+    [
+        row("clinical", "ID", "key"),
+        row("clinical", "sex", record="Patient", field="sex"),
+        row("clinical", "age", record="Patient", field="age", unit="a"),
+        row("clinical", "state", record="Diagnosis", field="concept"),
+    ],
+    [
+        value("ward:clinical.sex", "f", "OMOP:8532"),
+        value("ward:clinical.state", "AML", "OncoTree:AML"),
+        value("ward:clinical.state", "new", "", object_label="a new disease"),
+    ],
+)
+
+
+def people(bad_sex: int, bad_age: int, wanted: int, of: int = 20, missing: int = 0) -> Ward:
+    rows = [
+        f"p{i},{'?' if i < bad_sex else 'f'},{'' if i >= of - missing else 'old' if i < bad_age else i},{'new' if i < wanted else 'AML'}"
+        for i in range(of)
+    ]
+    return Ward(SEX.layout, SEX.dictionary, SEX.concepts, {"clinical.csv": "ID,sex,age,state\n" + "\n".join(rows) + "\n"})
+
+
+def test_a_tenth_of_a_column_is_tolerated_and_wanted_concepts_do_not_count(tmp_path: Path) -> None:
+    result = people(2, 1, 20, missing=10).run(tmp_path, tolerated=0.1)
+    assert sum(f == "quarantined concept-wanted" for f in result.fates("clinical", "state").values()) == 20
+    assert len(result.records["Patient"]) == 20
+
+
+def test_more_than_a_tenth_stops_and_every_such_column_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BuildError) as caught:
+        people(3, 2, 0, missing=10).run(tmp_path, tolerated=0.1)
+    assert [(p.file, p.column) for p in caught.value.problems] == [("clinical.csv", "age"), ("clinical.csv", "sex")]
+    assert "3 of 20" in str(caught.value)
+    assert "2 of 10" in str(caught.value)  # of the filled cells
+    assert "old" not in str(caught.value)
+    assert all(p.advice for p in caught.value.problems)
