@@ -120,9 +120,10 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = 1,
 ) -> None:
     """Make up two hospitals' data, build the graph, and ask it three questions."""
+    from haemony.api.tour import TOLERATED
     from haemony.api.tour import demo as tour
 
-    tour(_workbench(ctx), patients, seed)
+    tour(_workbench(ctx, tolerate=TOLERATED), patients, seed)
 
 
 @app.command("demo-data", epilog="Example: haemony demo-data --patients 1000 --seed 7 my-data")

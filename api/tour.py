@@ -17,6 +17,8 @@ from haemony.graph_loader.fates import LOADED, QUARANTINED
 
 #: Where the demo data is, below the build folder.
 DATA: Final = "demo-data"
+#: A small demo hides as many kinds of mistakes as a large one: they are a larger share of a column.
+TOLERATED: Final = 0.5
 #: What the demo asks, and the columns of the answer that are shown.
 QUESTIONS: Final[tuple[tuple[str, str, dict[str, str], tuple[str, ...]], ...]] = (
     (

@@ -89,11 +89,11 @@ def build(
     try:
         summaries = _partners(request, target, schema, vocabulary, progress)
         _carry_over(request, target)
+        _describe(target, vocabulary, summaries)
         progress("", "loading the graph")
         tables = project(target, schema, vocabulary, target / "work" / "graph")
         LadybugStore(target / GRAPH).load(tables)
         shutil.rmtree(target / "work", ignore_errors=True)
-        _describe(target, vocabulary, summaries)
         _become_current(request.folder, target)
     finally:
         shutil.rmtree(target, ignore_errors=True)

@@ -176,7 +176,7 @@ class _Projection:
             "SELECT id, name AS symbol, name, code FROM gene",
         )
         yield "Panel", _strings("id"), 'SELECT DISTINCT id FROM "all Panel"'
-        yield "Dataset", _strings("id", "build", "time", "vocabulary"), self._dataset_query()
+        yield "Dataset", _strings("id", "build", "built_at", "vocabulary"), self._dataset_query()
         line = tuple(Property(c, "integer" if c == "line" else "string") for c in _MAPPING_ROW)
         query = f'SELECT DISTINCT ON (id) {_mapping_id()} AS id, {_list(_MAPPING_ROW)} FROM "all mapping" ORDER BY id'
         yield "MappingRow", (*_strings("id"), *line), query
@@ -185,7 +185,7 @@ class _Projection:
         about = self.build / "build.json"
         described = json.loads(about.read_text()) if about.is_file() else {}
         values = ", ".join(
-            f"{_text(str(described.get(key, '')))} AS {_name(key)}" for key in ("id", "time", "vocabulary")
+            f"{_text(str(described.get(key, '')))} AS {_name(key)}" for key in ("id", "built_at", "vocabulary")
         )
         datasets = 'SELECT DISTINCT dataset AS id FROM "all Patient"'
         return f"SELECT d.id, b.* RENAME (id AS build) FROM ({datasets}) d, (SELECT {values}) b"

@@ -12,8 +12,8 @@ from haemony.api.settings import read_settings
 from haemony.api.workbench import Workbench
 from haemony.demo.generate import CENTRES, generate
 
-#: Enough patients for every query to have an answer, few enough for a test.
-PATIENTS = 60
+#: Enough patients for every query to have an answer, and for the mistakes to be few; few enough for a test.
+PATIENTS = 200
 
 
 @pytest.fixture(scope="session")
