@@ -82,7 +82,7 @@ def _summary(summary: PartnerSummary) -> tuple[Any, ...]:
 
 
 def _mistakes(written: Mapping[str, Any]) -> Text:
-    hidden = [mistake for made in written.values() for mistake in made["mistakes"]]
+    hidden = [mistake for made in written.values() for mistake in made["mistakes"] if mistake["rows"]]
     rows = sum(mistake["rows"] for mistake in hidden)
     return Text(
         f"The data hides {count(rows, 'mistake')} of {count(len(hidden), 'kind')}, listed beside it in mistakes.json. "

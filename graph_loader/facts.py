@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from haemony.engine.plan import both, choose, digest, either, no, texts, union
 from haemony.engine.session import Column, Session, Table
-from haemony.graph_loader.instances import empty_fields, precision_of
+from haemony.graph_loader.conversion import precision_of
+from haemony.graph_loader.instances import empty_fields
 from haemony.ontology.schema import Field, RecordClass
 from haemony.ontology.vocabulary import Vocabulary
 
@@ -47,10 +48,14 @@ def join_facts(
     duplicates = own.filter(own.doubled).select("instance")
     own = own.filter(~own.doubled)
     edges = _edges(session, cls, own, vocabulary, name)
-    members = session.lay(_members(own, edges), f"{name}.members")
+    members = _members(own, edges)
+    if edges is not None:
+        members = session.lay(members, f"{name}.members")
     table = session.lay(_merged(cls, own, members, partner, bool(prefer)), name)
-    overruled = _overruled(cls, own, members, table) if prefer else _none_overruled(own)
-    return Facts(table, members, session.lay(overruled, f"{name}.overruled"), duplicates)
+    overruled = _none_overruled(own)
+    if prefer:
+        overruled = session.lay(_overruled(cls, own, members, table), f"{name}.overruled")
+    return Facts(table, members, overruled, duplicates)
 
 
 def fact_id(partner: str, cls: str, group: Column) -> Column:

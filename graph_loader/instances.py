@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import ibis
-import pyarrow as pa
 
-from haemony.engine.errors import VocabularyError
-from haemony.engine.plan import choose, either, no, scaled, union, whole
+from haemony.engine.plan import choose, either, no, union, whole
 from haemony.engine.session import Column, Session, Table
+from haemony.graph_loader.conversion import convert, precision_of
 from haemony.graph_loader.mapping_tables import POSITIVE, Spec
+from haemony.graph_loader.origins import KEY, ended_cells, used_cells
 from haemony.graph_loader.read import PATIENT, ROW
 from haemony.graph_loader.rows import Delivery
 from haemony.ontology.schema import Field, RecordClass, Schema
-from haemony.ontology.units import canonical_unit, factor, molar_mass
 from haemony.ontology.vocabulary import Vocabulary
 
-#: What makes one instance: the record of one row (or of one part of a list cell).
-KEY: Final = ("spec", "row", "part")
-#: The class whose records a karyotype makes beside its own, and the distance of their spec numbers.
 #: Stands for a delivered unit that nobody knows; no unit has this code.
 UNREADABLE_UNIT: Final = "?"
+#: The class whose records a karyotype makes beside its own, and the distance of their spec numbers.
 FINDING, READ_FROM_KARYOTYPE = "Finding", 1_000_000
 
 #: How a field is kept while plans run, and in Parquet.
@@ -58,25 +55,30 @@ def make_instances(
     """Make the instances of every class.
 
     A record needs a lead: a filled column that names it. A cell without one is quarantined (``no-lead``); where the
-    lead itself cannot be read, so are the cells beside it (``unreadable-lead``).
+    lead itself, or a required field, cannot be read, so are the cells beside it (``unreadable-lead``).
     """
+    leads = session.lay(_leads(schema, cells), "instances/leads")
+    good = leads.filter(leads.has_lead & ~leads.bad_lead & ~leads.lacking)
+    naming = session.lay(_naming(cells, good), "instances/naming")
+    named = session.lay(_most_specific(naming, ancestors), "instances/named")
     by_class: dict[str, Table] = {}
-    sources, ended = [], []
+    made, faults = [], []
     for cls in schema.records:
-        if not any(s.record_class == cls.name for s in specs):
-            continue
-        mine = cells.filter(cells["class"] == cls.name)
-        table, used, faults = _instances_of(session, cls, mine, specs, ancestors, vocabulary)
-        by_class[cls.name] = table
-        sources.append(used)
-        ended.append(faults)
-    read_out, read_sources = _findings(session, schema[FINDING], cells)
-    by_class[FINDING] = union([by_class[FINDING], read_out]) if FINDING in by_class else read_out
-    roster, roster_sources = _roster_instances(session, schema["Patient"], delivery)
-    by_class["Patient"] = union([by_class["Patient"], roster]) if "Patient" in by_class else roster
-    return Instances(
-        by_class, union([*sources, read_sources, roster_sources]), union(ended) if ended else _no_faults(cells)
-    )
+        if any(s.record_class == cls.name for s in specs):
+            led, wrong = _instances_of(session, cls, cells, good, named, vocabulary)
+            by_class[cls.name] = led.select(*columns_of(cls))
+            made.append(led.select("instance", *KEY, concept=single_concept(cls, led)))
+            faults.extend(wrong)
+    shown, shown_cells = _findings(session, schema[FINDING], cells)
+    roster, roster_cells = _roster_instances(session, schema["Patient"], delivery)
+    for name, more in ((FINDING, shown), ("Patient", roster)):
+        by_class[name] = union([by_class[name], more]) if name in by_class else more
+    fault = session.lay(union([_no_faults(cells), *faults]), "instances/faults")
+    sources = [shown_cells, roster_cells]
+    if made:
+        sources.append(session.lay(used_cells(cells, union(made), naming, fault, ancestors), "instances/sources"))
+    ended = session.lay(ended_cells(cells, leads, fault), "instances/ended")
+    return Instances(by_class, union(sources), ended)
 
 
 def columns_of(cls: RecordClass) -> list[str]:
@@ -90,11 +92,6 @@ def empty_fields(cls: RecordClass) -> dict[str, Column]:
     return fields | {precision_of(f.name): no("decimal(18,6)") for f in cls.fields if f.kind == "decimal"}
 
 
-def precision_of(field: str) -> str:
-    """Return the name of the column that keeps the worth of a number's last delivered place."""
-    return f"precision of {field}"
-
-
 def _kept(field: Field) -> bool:
     """Tell whether an instance carries a field; references, genes and orders are found once facts stand."""
     return (
@@ -104,32 +101,48 @@ def _kept(field: Field) -> bool:
     )
 
 
+def single_concept(cls: RecordClass, led: Table) -> Column:
+    """Return what each instance is, where it is one thing: then only the cells that say so count as its sources."""
+    one = cls.has("concept") and not cls.field("concept").many
+    return led.concept if one else no("int64")
+
+
+def _leads(schema: Schema, cells: Table) -> Table:
+    """Return, for each row's record, whether a lead makes it, and whether what it cannot do without is there."""
+    required = {cls.name: [f.name for f in cls.fields if f.required] for cls in schema.records}
+    is_required = either([(cells["class"] == c) & cells.field.isin(fields) for c, fields in required.items() if fields])
+    is_required = is_required & (cells.qualifier == "")
+    ok, lead = cells.state == "ok", cells.lead | (cells["class"] == "Patient")
+    leads = cells.group_by(*KEY, "class").agg(
+        has_lead=(lead & ok).any(),
+        bad_lead=((cells.lead | is_required) & (cells.state == "quarantined")).any(),
+        filled=cells.field.nunique(where=is_required & ok),
+    )
+    needed = choose([(leads["class"] == c, ibis.literal(len(f))) for c, f in required.items() if f], ibis.literal(0))
+    return leads.mutate(lacking=leads.filled < needed).drop("filled")
+
+
 def _instances_of(
-    session: Session, cls: RecordClass, cells: Table, specs: Sequence[Spec], ancestors: Table, vocabulary: Vocabulary
-) -> tuple[Table, Table, Table]:
-    rows = session.lay(_assemble(cls, cells), f"instances/{cls.name}.rows")
-    led = rows.filter(rows.has_lead & ~rows.bad_lead & ~rows.lacking)
-    naming = session.lay(_naming(cells, led), f"instances/{cls.name}.naming")
-    kept = session.lay(_most_specific(naming, ancestors), f"instances/{cls.name}.concepts")
-    if cls.has("concept") and cls.field("concept").many:
-        named = kept.group_by(*KEY).agg(concept=kept.concept.collect().sort())
-    else:
-        named = kept
+    session: Session, cls: RecordClass, cells: Table, good: Table, named: Table, vocabulary: Vocabulary
+) -> tuple[Table, list[Table]]:
+    """Make the instances of a class, and name the values that their units take out."""
+    led = _assemble(cls, cells.filter(cells["class"] == cls.name).semi_join(good, list(KEY)))
     if cls.has("concept"):
+        if cls.field("concept").many:
+            named = named.group_by(*KEY).agg(concept=named.concept.collect().sort())
         led = led.left_join(named, list(KEY)).drop(*(f"{k}_right" for k in KEY))
-    led, faults = _convert(session, cls, led, vocabulary)
-    led = session.lay(_identified(cls, led), f"instances/{cls.name}.led")
-    table = led.select(*columns_of(cls))
-    used = session.lay(_used(cls, cells, led, naming, faults, ancestors), f"instances/{cls.name}.sources")
-    ended = session.lay(_ended(cells, rows, faults), f"instances/{cls.name}.ended")
-    return session.lay(table, f"instances/{cls.name}"), used, ended
+    led, faults = convert(session, cls, session.lay(led, f"instances/{cls.name}.rows"), vocabulary)
+    return session.lay(_identified(cls, led), f"instances/{cls.name}"), faults
+
+
+def _no_faults(cells: Table) -> Table:
+    nothing = cells.filter(ibis.literal(False))
+    return nothing.select(*KEY, field=ibis.literal(""), reason=ibis.literal(""))
 
 
 def _assemble(cls: RecordClass, cells: Table) -> Table:
     """Gather the cells of each row's record into one row, a column a field."""
     ok = cells.state == "ok"
-    lead = cells.lead | ibis.literal(cls.name == "Patient")
-    needed = cells.lead | (cells.field.isin([f.name for f in cls.fields if f.required]) & (cells.qualifier == ""))
     here = {f.name: ok & (cells.field == f.name) & (cells.qualifier == "") for f in cls.fields}
     fields = {
         f.name: _field(cells, f, here[f.name])
@@ -165,14 +178,11 @@ def _assemble(cls: RecordClass, cells: Table) -> Table:
     }
     start = ibis.coalesce(cells.start_day.max(where=ok & cells.lead), cells.start_day.max(where=ok))
     rows = cells.group_by("spec", "table", "row", "part", "patient").agg(
-        has_lead=(lead & ok).any(),
-        bad_lead=(needed & (cells.state == "quarantined")).any(),
         start=start,
         **fields,
         **units,
         **unit_columns,
     )
-    rows = rows.mutate(lacking=either([rows[f.name].isnull() for f in cls.fields if f.required]))
     clock = "day" if cls.has("day") else "start_day"
     if cls.has(clock):
         rows = rows.mutate(**{clock: ibis.coalesce(rows[clock], rows.start)})
@@ -198,12 +208,12 @@ def _field(cells: Table, field: Field, here: Column) -> Column:
     return cells.string.max(where=here)
 
 
-def _naming(cells: Table, led: Table) -> Table:
+def _naming(cells: Table, good: Table) -> Table:
     """Return the concepts that the cells of each led record name, with the column that names them."""
     names = cells.filter((cells.state == "ok") & cells.names & (cells.qualifier == ""))
     names = names.filter(names.field.isin(["concept", "present"]) | names.lead)
     listed = names.select(*KEY, "column", concept=names.concepts.unnest())
-    return listed.semi_join(led, list(KEY))
+    return listed.semi_join(good, list(KEY))
 
 
 def _most_specific(naming: Table, ancestors: Table) -> Table:
@@ -222,149 +232,12 @@ def _most_specific(naming: Table, ancestors: Table) -> Table:
     return concepts.anti_join(general, [*KEY, "concept"])
 
 
-def _convert(session: Session, cls: RecordClass, led: Table, vocabulary: Vocabulary) -> tuple[Table, Table]:
-    """Convert the fields whose unit a column or the concept decides; a unit that does not fit takes the value out."""
-    faults = []
-    for field in cls.fields:
-        if not field.unit:
-            continue
-        unit, by_column = led[f"unit of {field.name}"], led[f"unit column of {field.name}"]
-        concept = led.concept if field.unit == "concept" else no("int64")
-        asked = led.mutate(
-            asked_unit=unit.fill_null(""),
-            asked_concept=concept.fill_null(0),
-            asked=led[field.name].notnull() & (ibis.literal(field.unit == "concept") | by_column),
-        )
-        asked = session.lay(asked, f"instances/{cls.name}.{field.name}")
-        factors = session.table(
-            f"instances/{cls.name}.{field.name}.factors",
-            {"asked_unit": pa.string(), "asked_concept": pa.int64(), "by": pa.decimal128(20, 12), "into": pa.string()},
-            [
-                _factor(u, c, field, vocabulary)
-                for u, c in session.rows(asked.filter(asked.asked).select("asked_unit", "asked_concept").distinct())
-            ],
-        )
-        joined = asked.left_join(factors, ["asked_unit", "asked_concept"]).drop(
-            "asked_unit_right", "asked_concept_right"
-        )
-        number = ibis.ifelse(
-            joined.asked, scaled(joined[field.name], joined.by), joined[field.name].cast("decimal(18,6)")
-        )
-        wrong = joined.asked & number.isnull()
-        number = number if field.kind == "decimal" else number.round(0).cast("int64")
-        faults.append(
-            joined.filter(wrong).select(
-                *KEY,
-                field=ibis.literal(field.name),
-                reason=ibis.ifelse(joined.by.isnull(), ibis.literal("unknown-unit"), ibis.literal("unreadable-number")),
-            )
-        )
-        changed = {field.name: number, **_kept_units(cls, field, joined)}
-        if field.kind == "decimal":
-            place = joined[precision_of(field.name)]
-            changed[precision_of(field.name)] = ibis.ifelse(joined.asked, scaled(place, joined.by), place)
-        led = joined.mutate(**changed).drop("asked_unit", "asked_concept", "asked", "by", "into")
-    empty = led.filter(ibis.literal(False)).select(*KEY, field=ibis.literal(""), reason=ibis.literal(""))
-    return led, union([empty, *faults])
-
-
-def _kept_units(cls: RecordClass, field: Field, joined: Table) -> dict[str, Column]:
-    """Keep the unit as converted beside a value, and the one it was delivered in."""
-    if field.unit != "concept" or not cls.has("delivered_unit"):
-        return {}
-    unit = joined[f"unit of {field.name}"]
-    return {
-        "unit": ibis.ifelse(joined[field.name].notnull() & joined.by.notnull(), joined.into, no("string")),
-        "delivered_unit": ibis.coalesce(joined.delivered_unit, unit),
-    }
-
-
-def _factor(unit: str, concept: int, field: Field, vocabulary: Vocabulary) -> tuple[str, int, Any, str]:
-    """Return the factor from a delivered unit into the one in which a concept or field is kept."""
-    target = (canonical_unit(concept) if field.unit == "concept" else field.unit) or unit or "1"
-    if not unit:
-        return unit, concept, (1 if target == "1" else None), target
-    try:
-        return unit, concept, factor(unit, target, molar_mass(concept)), target
-    except VocabularyError:
-        return unit, concept, None, target
-
-
 def _identified(cls: RecordClass, led: Table) -> Table:
     """Number the instances: spec, row, part, and the concept where one row makes several."""
     many = cls.has("concept") and cls.field("concept").many
     concept = led.concept.cast("string").fill_null("") if cls.has("concept") and not many else ibis.literal("")
     name = ibis.literal(":").join([led.spec.cast("string"), led.row.cast("string"), led.part.cast("string"), concept])
     return led.mutate(instance=name)
-
-
-def _used(cls: RecordClass, cells: Table, led: Table, naming: Table, faults: Table, ancestors: Table) -> Table:
-    """Return the cells that each instance stands on; a naming cell only where the record is what it names."""
-    ok = cells.filter(cells.state == "ok").select(*KEY, "table", "column", "field", "variable", "mappings")
-    ok = ok.anti_join(faults, [*KEY, "field"])
-    many = cls.has("concept") and cls.field("concept").many
-    if not cls.has("concept") or many:
-        return (
-            led.select("instance", *KEY)
-            .join(ok, list(KEY))
-            .select("instance", "table", "row", "column", "field", "variable", "mappings")
-        )
-    other = ok.anti_join(naming, [*KEY, "column"])
-    plain = (
-        led.select("instance", *KEY)
-        .join(other, list(KEY))
-        .select("instance", "table", "row", "column", "field", "variable", "mappings")
-    )
-    fits = naming.rename(ancestor="concept").join(ancestors, "ancestor").select(*KEY, "column", concept="descendant")
-    named = led.select("instance", *KEY, "concept").join(fits, [*KEY, "concept"]).select("instance", *KEY, "column")
-    named = named.join(ok, [*KEY, "column"]).select(
-        "instance", "table", "row", "column", "field", "variable", "mappings"
-    )
-    return union([plain, named])
-
-
-def _ended(cells: Table, rows: Table, faults: Table) -> Table:
-    """Return the cells that end before facts are made, each with its state and reason."""
-    joined = (
-        cells.select(*KEY, "table", "column", "field", "state", "reason", rule=cells.mappings[-1])
-        .left_join(rows.select(*KEY, "has_lead", "bad_lead", "lacking"), list(KEY))
-        .drop(*(f"{k}_right" for k in KEY))
-    )
-    joined = joined.left_join(faults.rename(fault="reason"), [*KEY, "field"]).drop(
-        *(f"{k}_right" for k in KEY), "field_right"
-    )
-    stays = joined.state.isin(["ok"])
-    state = choose(
-        [
-            (~stays, joined.state),
-            (joined.bad_lead, ibis.literal("quarantined")),
-            (~joined.has_lead | joined.lacking, ibis.literal("quarantined")),
-            (joined.fault.notnull(), ibis.literal("quarantined")),
-        ],
-        ibis.literal("ok"),
-    )
-    reason = choose(
-        [
-            (~stays, joined.reason),
-            (joined.bad_lead, ibis.literal("unreadable-lead")),
-            (~joined.has_lead, ibis.literal("no-lead")),
-            (joined.lacking, ibis.literal("required-missing")),
-            (joined.fault.notnull(), joined.fault),
-        ],
-        ibis.literal(""),
-    )
-    ended = joined.mutate(state=state, reason=reason)
-    return (
-        ended.filter(~ended.state.isin(["ok", "false"]))
-        .select("table", "row", "column", "state", "reason", "rule")
-        .distinct()
-    )
-
-
-def _no_faults(cells: Table) -> Table:
-    return cells.filter(ibis.literal(False)).select(
-        "table", "row", "column", "state", "reason", rule=cells.mappings[-1]
-    )
 
 
 def _findings(session: Session, cls: RecordClass, cells: Table) -> tuple[Table, Table]:

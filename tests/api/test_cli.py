@@ -237,13 +237,13 @@ def ask(demo_home: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def test_cypher_in_three_formats(ask: Run) -> None:
-    query = "UNWIND [3, 1] AS n RETURN n, [n, 'a'] AS list, n > 2 AS big ORDER BY n"
+    query = "UNWIND [3, 1] AS n RETURN n, ['b', 'a'] AS list, n > 2 AS big ORDER BY n"
     assert json.loads(ask("cypher", query, "--format", "json").stdout) == [
-        {"n": 1, "list": ["1", "a"], "big": False},
-        {"n": 3, "list": ["3", "a"], "big": True},
+        {"n": 1, "list": ["b", "a"], "big": False},
+        {"n": 3, "list": ["b", "a"], "big": True},
     ]
     assert list(csv.reader(io.StringIO(ask("cypher", query, "--format", "csv").stdout))) == [
-        ["n", "list", "big"], ["1", '["1", "a"]', "false"], ["3", '["3", "a"]', "true"],
+        ["n", "list", "big"], ["1", '["b", "a"]', "false"], ["3", '["b", "a"]', "true"],
     ]  # fmt: skip
     assert "yes" in ask("cypher", query).stdout
 
