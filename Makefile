@@ -18,6 +18,7 @@ check: $(VENV)/.dev package  ## style, types, layers, and the package as others 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --explicit-package-bases tests docs/figures.py
 	$(BIN)/lint-imports
 
 package: $(VENV)/.dev  ## sdist → wheel → an environment outside the checkout
@@ -35,14 +36,14 @@ clean:  ## remove what these targets made
 	rm -rf $(VENV) .haemony build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Haemony needs Python 3.11 or newer: make PYTHON=python3.11 demo")'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Haemony needs Python 3.11 or newer: make PYTHON=python3.11 demo")'
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing Haemony into $(VENV); this takes a minute, once."
-	$(PIP) -e .
+	@$(PIP) -e .
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) -e '.[dev]'
+	@$(PIP) -e '.[dev]'
 	@touch $@ $(VENV)/.installed

@@ -22,7 +22,7 @@ from haemony.engine.errors import Problem
 
 #: Width of lines that go to a file or another program, which has none of its own.
 PLAIN_WIDTH = 140
-#: Room that names are given before longer texts.
+#: Room that names are given before longer texts, where a line is wide enough for both.
 NAME_WIDTH = 34
 
 
@@ -81,6 +81,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = ""
     made = Table(title=title or None, title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
     made.box = box.SIMPLE_HEAD
     made.show_header = any(columns)
+    room = NAME_WIDTH if console().width >= PLAIN_WIDTH - 10 else 0
     for number, name in enumerate(columns):
         numeric = all(isinstance(row[number], int | float | None) for row in rows) and bool(rows)
         width = max((len(row[number]) for row in rows if _is_name(row[number])), default=0)
@@ -88,7 +89,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = ""
             Text(name.replace("_", " ")),
             justify="right" if numeric else "left",
             overflow="fold",
-            min_width=min(width, NAME_WIDTH),
+            min_width=min(width, room),
         )
     for row in rows:
         made.add_row(*(value if isinstance(value, Text) else Text(word(value)) for value in row))

@@ -236,7 +236,8 @@ class _Evidence:
             " WHERE fate IN (?, ?) GROUP BY ALL ORDER BY 6 DESC, reason, file, \"column\"",
             self._path("ledger"), QUARANTINED, IGNORED,
         )  # fmt: skip
-        return tuple(LostCells(*row, *meaning(row[1], self.rules)) for row in rows)
+        said = [meaning(reason, self.rules) for _, reason, *_ in rows]
+        return tuple(LostCells(*(*row, *words)) for row, words in zip(rows, said, strict=True))
 
     def _wanted(self) -> tuple[WantedConcept, ...]:
         rows = self._ask(
@@ -253,7 +254,7 @@ class _Evidence:
             " ORDER BY list_position(['Violation', 'Warning', 'Info'], any_value(severity)), 4 DESC, shape",
             self._path("violations"),
         )
-        return tuple(BrokenRule(*row, self.rules.get(row[0], "")) for row in rows)
+        return tuple(BrokenRule(*(*row, self.rules.get(row[0], ""))) for row in rows)
 
     def _marked(self, column: str) -> tuple[Flagged, ...]:
         """Count the records that carry each flag, or dispute each field, by class."""

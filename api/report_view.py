@@ -39,7 +39,7 @@ def bar(cells: Mapping[str, int], width: int = BAR) -> Text:
     if shares:
         largest = max(present, key=lambda fate: cells[fate])
         shares[largest] += width - sum(shares.values())
-    return Text.assemble(*((MARKS[fate][0] * shares[fate], MARKS[fate][1]) for fate in present))
+    return Text.assemble(*((MARKS[fate][0] * shares[fate], MARKS[fate][1]) for fate in present), no_wrap=True)
 
 
 def legend() -> Text:

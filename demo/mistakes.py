@@ -252,7 +252,7 @@ MDS: Final = (
             women("karyotype", "46,XX[20]"), put("karyotype", "45,X,-Y[12]/46,XX[8]")),
     Mistake("unreadable-karyotype", "registry.csv", "karyotype", "quarantined: unreadable-text",
             holding("karyotype", *_NORMAL), put("karyotype", "see report")),
-    Mistake("fish-contradicts-karyotype", "fish.csv", "fish_plus8", "quarantined: overruled",
+    Mistake("fish-contradicts-karyotype", "fish.csv", "fish_plus8", "overruled: registry.csv, karyotype",
             both(holding("fish_plus8", "No"), _normal_and_banded), hidden_trisomy),
     Mistake("flag-code", "genes.csv", "TP53", "quarantined: unmapped", holding("TP53", "0", "1"), put("TP53", "2")),
     Mistake("unknown-gene", "genes.csv", "other_genes", "quarantined: unmapped", holding("other_genes", ""),

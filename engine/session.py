@@ -51,10 +51,15 @@ class Session:
         return table.cast(narrow) if narrow else table
 
     def lay(self, table: Table, name: str) -> Table:
-        """Run a plan, lay the result down as ``name.parquet`` in the working folder, and read it back."""
+        """Run a plan, lay the result down as ``name.parquet`` in the working folder, and read it back.
+
+        A literal or null is written in the narrowest type that holds it; it comes back in the type that the plan has.
+        """
         path = self._fresh(name)
         self.write(table, path)
-        return self.read(path)
+        back = self.connection.read_parquet(str(path))
+        kinds = {column: kind for column, kind in table.schema().items() if back.schema()[column] != kind}
+        return back.cast(kinds) if kinds else back
 
     def _fresh(self, name: str) -> Path:
         """Return a path that no earlier stage has: plans are lazy, so a file must not change under one."""

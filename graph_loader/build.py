@@ -23,7 +23,7 @@ import pyarrow as pa
 from haemony.engine.errors import BuildError, HaemonyError
 from haemony.engine.plan import no, texts
 from haemony.engine.session import Column, Session, Table
-from haemony.graph_loader.fates import DEPENDENT, LOADED, QUARANTINED
+from haemony.graph_loader.fates import DEPENDENT, LOADED, OVERRULED, QUARANTINED
 from haemony.graph_loader.graph import project
 from haemony.graph_loader.harmonise import Harmonised, account, harmonise
 from haemony.graph_loader.ledger import TOLERATED
@@ -260,12 +260,25 @@ def _write_sources(session: Session, result: Harmonised, outcast: Table, fates: 
         ),
         out / "sources.parquet",
     )
-    issues = fates.filter(fates.fate == QUARANTINED).join(files, "table")
+    issues = fates.filter(fates.fate == QUARANTINED).union(_overruled_uses(result, fates)).join(files, "table")
     session.write(
         issues.select("table", "file", "row", "column", "fate", "reason", "text", "rule").order_by(
             "table", "row", "column"
         ),
         out / "issues.parquet",
+    )
+
+
+def _overruled_uses(result: Harmonised, fates: Table) -> Table:
+    """Return the cells that load, though a preferred table overruled something else that they say.
+
+    A karyotype stays a karyotype when one finding that it shows is overruled.
+    """
+    overruled = result.sources.filter(result.sources.reason == OVERRULED).select("table", "row", "column").distinct()
+    return (
+        fates.filter(fates.fate == LOADED)
+        .semi_join(overruled, ["table", "row", "column"])
+        .mutate(reason=ibis.literal(OVERRULED))
     )
 
 

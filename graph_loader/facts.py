@@ -198,6 +198,9 @@ def _merged(cls: RecordClass, own: Table, members: Table, partner: str, preferre
     all_ = all_.mutate(place=_place(cls, all_))
     for field in fields:
         merged[field.name], merged[f"disputed {field.name}"] = _agreed(field, all_)
+        if field.kind == "decimal":
+            place = precision_of(field.name)
+            merged[place] = all_[place].min(where=all_[field.name].notnull())
     facts = all_.group_by("fact").agg(**merged)
     marks = [ibis.ifelse(facts[f"disputed {f.name}"], ibis.literal(f.name), no("string")) for f in fields]
     facts = facts.mutate(disputed=texts(*marks), id=fact_id(partner, cls.name, facts.fact))
@@ -246,7 +249,9 @@ def _overruled(cls: RecordClass, own: Table, members: Table, facts: Table) -> Ta
         mine, chosen = joined[field.name], joined[f"chosen_{field.name}"]
         differs = mine != chosen
         if field.kind == "decimal":
-            differs = differs & ((mine - chosen).abs() * 2 > joined[precision_of(field.name)])
+            place = precision_of(field.name)
+            coarser = ibis.greatest(joined[place], joined[f"chosen_{place}"])
+            differs = differs & ((mine - chosen).abs() * 2 > coarser)
         parts.append(joined.filter(differs.fill_null(False)).select("fact", "instance", field=ibis.literal(field.name)))
     return union([*parts, _none_overruled(own)])
 

@@ -111,8 +111,8 @@ def scan_rows(session: Session, partner: Partner, headers: Mapping[str, Header])
     for name, header in headers.items():
         spec = partner.tables[name]
         with _one_fault(spec, problems):
-            session.count(_csv_table(session, spec, header))
-            problems.extend(_rejected_rows(session, spec))
+            rows = session.count(_csv_table(session, spec, header))
+            problems.extend(_rejected_rows(session, spec) or _no_rows(spec, rows))
     return problems
 
 
@@ -146,18 +146,25 @@ def _read_header(spec: TableSpec, path: Path) -> Header:
             "the first lines cannot be read as a table.", "Check `separator` and `quote` in partner.yaml."
         ) from None
     columns = [name.strip() for name in first]
-    if not any(columns):
-        raise fail("the file is empty.", "Deliver it again, with a header line.")
-    if len(second) == len(columns) + 1:
+    if len(second) == len(columns) + 1 and any(columns):
         columns = ["row.names", *columns]  # R's write.table leaves the row names without a header
+    if fault := _header_fault(columns):
+        raise fail(*fault)
+    return Header(path, tuple(columns), _line_end(sample))
+
+
+def _header_fault(columns: Sequence[str]) -> tuple[str, str] | None:
+    """Return what is wrong with a header line, and what to do about it."""
+    if not any(columns):
+        return "the file is empty.", "Deliver it again, with a header line."
+    if "" in columns:
+        return f"column {columns.index('') + 1} has no name.", "Give it one, and a row in the dictionary."
     if doubled := sorted({name for name in columns if columns.count(name) > 1}):
-        raise fail(
-            f"the header names {', '.join(map(repr, doubled))} more than once.", "Every column needs a name of its own."
-        )
+        return f"the header names {', '.join(map(repr, doubled))} more than once.", "Every column needs its own name."
     folded = [name.casefold() for name in columns]
     if alike := sorted({name for name in columns if folded.count(name.casefold()) > 1}):
-        raise fail(f"the columns {', '.join(map(repr, alike))} differ in case only.", "Rename one of them.")
-    return Header(path, tuple(columns), _line_end(sample))
+        return f"the columns {', '.join(map(repr, alike))} differ in case only.", "Rename one of them."
+    return None
 
 
 def _line_end(sample: str) -> str:
@@ -184,12 +191,15 @@ def land(
         mine = [v for v in variables if v.table == spec.name and not v.derived]
         with _one_fault(spec, problems):
             landed[spec.name], faults = _land_either_way(session, partner, spec, headers[spec.name], mine)
-            if not landed[spec.name].rows and not faults:
-                faults = [Problem(spec.file, None, "", "the file has no rows below its header.", "Deliver it again.")]
-            problems.extend(faults)
+            problems.extend(faults or _no_rows(spec, landed[spec.name].rows))
     if problems:
         raise DeliveryError(problems)
     return landed
+
+
+def _no_rows(spec: TableSpec, rows: int) -> list[Problem]:
+    message = "the file has no rows below its header."
+    return [] if rows else [Problem(spec.file, None, "", message, "Deliver it again.")]
 
 
 def _land_either_way(

@@ -42,24 +42,19 @@ def linked(
         target = next(s for s in specs if s.table == link.table and s.record.endswith(f"#{link.tag}"))
         child = _tied(delivery, spec, link, facts[spec.record_class], instances[spec.record_class])
         parent = _tied(delivery, target, link, facts[target.record_class], instances[target.record_class])
-        ids = facts[target.record_class].table
-        parent = parent.join(ids, "fact").select("patient", "tie", target=ids.id)
+        parent = parent.join(facts[target.record_class].table, "fact").select("patient", "tie", target="id")
         tied = child.left_join(parent, ["patient", "tie"])
-        found = tied.group_by("fact").agg(n=tied.target.nunique(), one=tied.target.max())
-        parts.append(
-            found.select(
-                "fact",
-                field=ibis.literal(link.field),
-                target=ibis.ifelse(found.n == 1, found.one, no("string")),
-                flag=choose(
-                    [(found.n == 0, ibis.literal(LINK_NONE)), (found.n > 1, ibis.literal(LINK_SEVERAL))], no("string")
-                ),
-                **{"class": ibis.literal(spec.record_class)},
-            ).select("class", "fact", "field", "target", "flag")
+        named = {"class": ibis.literal(spec.record_class), "field": ibis.literal(link.field)}
+        parts.append(tied.select("fact", "target", **named))
+    if not parts:
+        return session.table(
+            "records/links", {c: pa.string() for c in ("class", "fact", "field", "target", "flag")}, []
         )
-    if parts:
-        return session.lay(union(parts), "records/links")
-    return session.table("records/links", {c: pa.string() for c in ("class", "fact", "field", "target", "flag")}, [])
+    tied = union(parts)  # a fact that two columns state may be linked twice
+    found = tied.group_by("class", "fact", "field").agg(n=tied.target.nunique(), one=tied.target.max())
+    flag = choose([(found.n == 0, ibis.literal(LINK_NONE)), (found.n > 1, ibis.literal(LINK_SEVERAL))], no("string"))
+    target_id = ibis.ifelse(found.n == 1, found.one, no("string"))
+    return session.lay(found.select("class", "fact", "field", target=target_id, flag=flag), "records/links")
 
 
 def _tied(delivery: Delivery, spec: Spec, link: Link, facts: Facts, instances: Table) -> Table:

@@ -40,6 +40,15 @@ class Delivery:
         return [v for v in self.variables if v.table == table]
 
 
+@dataclass(frozen=True)
+class Clock:
+    """What the times of a table are read by."""
+
+    variables: tuple[Variable, ...]
+    decimal: str
+    relative: bool
+
+
 def prepare(
     session: Session, schema: Schema, partner: Partner, variables: Sequence[Variable], landed: Mapping[str, Landed]
 ) -> Delivery:
@@ -128,9 +137,9 @@ def _days(
     """Return (table, row, column, day) for every column that is a point in time."""
     parts = []
     for name, columns in wanted.items():
-        rows, mine = tables[name], [v for v in variables if v.table == name]
-        mark = partner.tables[name].decimal
-        wide = rows.select(ROW, **{c: day_of(rows, c, mine, mark).cast("int64") for c in columns})
+        mine = tuple(v for v in variables if v.table == name)
+        rows, clock = tables[name], Clock(mine, partner.tables[name].decimal, partner.index.relative)
+        wide = rows.select(ROW, **{c: day_of(rows, c, clock).cast("int64") for c in columns})
         long = wide.pivot_longer(list(columns), names_to="column", values_to="day")
         parts.append(_placed(long.filter(long.day.notnull()), name).select("table", "row", "column", "day"))
     if parts:
@@ -187,23 +196,23 @@ def is_day(schema: Schema, variable: Variable) -> bool:
     return not variable.qualifier and cls.has(variable.field) and cls.field(variable.field).time == "day"
 
 
-def day_of(rows: Table, column: str, variables: Sequence[Variable], separator: str) -> Column:
+def day_of(rows: Table, column: str, clock: Clock) -> Column:
     """Return the day of a column: a date since the index date, or a number since its own clock's start."""
-    variable = next(v for v in variables if v.column == column)
+    variable = next(v for v in clock.variables if v.column == column)
     if variable.format.kind == "date":
         return days_between(to_date(rows[column], variable.format.pattern), rows[INDEX_DATE])
-    number = to_decimal(rows[column], separator)
+    number = to_decimal(rows[column], clock.decimal)
     if variable.derived:
         number = ibis.coalesce(number, to_decimal(rows[column]))  # a computed number has a point
     if variable.unit not in ("", "d"):
         number = scaled(number, ibis.literal(factor(variable.unit, "d")))
-    return whole(number.round(0)) + start_of(rows, variable, variables, separator)
+    return whole(number.round(0)) + start_of(rows, variable, clock)
 
 
-def start_of(rows: Table, variable: Variable, variables: Sequence[Variable], separator: str) -> Column:
-    """Return the day on which a variable's clock starts; null where nobody says."""
-    if variable.at == "index":
+def start_of(rows: Table, variable: Variable, clock: Clock) -> Column:
+    """Return the day on which a time's clock starts: delivered times that say no more count from the index date."""
+    if variable.at == "index" or (not variable.at and clock.relative):
         return ibis.literal(0, "int64")
     if not variable.at:
         return no("int64")
-    return day_of(rows, variable.at, variables, separator)
+    return day_of(rows, variable.at, clock)

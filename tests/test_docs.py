@@ -1,4 +1,4 @@
-"""What the documents show is so: their commands run, nothing that exists is left out, the pictures are those of today."""
+"""What the documents show is so: commands run, nothing that exists is left out, pictures are of today."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib
 import pkgutil
 import tomllib
@@ -58,6 +59,12 @@ def test_module_imports_and_exports_what_it_names(name: str) -> None:
     module = importlib.import_module(name)
     assert module.__doc__, f"{name} says nothing about itself"
     assert [word for word in getattr(module, "__all__", []) if not hasattr(module, word)] == []
+
+
+@pytest.mark.parametrize("name", modules())
+def test_examples_in_docstrings_are_so(name: str) -> None:
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    assert doctest.testmod(importlib.import_module(name), optionflags=flags).failed == 0
 
 
 def test_files_stay_short() -> None:

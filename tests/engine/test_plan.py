@@ -29,7 +29,9 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
         yield session
 
 
-def on(session: Session, word: Callable[..., Column], *columns: Sequence[Any], kind: pa.DataType | None = None) -> list[Any]:
+def on(
+    session: Session, word: Callable[..., Column], *columns: Sequence[Any], kind: pa.DataType | None = None
+) -> list[Any]:
     """Run a word over columns of values and return what it gives, in order."""
     kinds = {f"c{i}": kind or pa.string() for i in range(len(columns))}
     rows = [(n, *values) for n, values in enumerate(zip(*columns, strict=True))]
@@ -44,7 +46,9 @@ def test_trimmed(session: Session) -> None:
 
 
 def test_without_missing(session: Session) -> None:
-    found = on(session, lambda c: plan.without_missing(c, ["", "NA", "-9"]), ["NA", " NA ", "na", "-9", "-9.0", "", "1"])
+    found = on(
+        session, lambda c: plan.without_missing(c, ["", "NA", "-9"]), ["NA", " NA ", "na", "-9", "-9.0", "", "1"]
+    )
     assert found == [None, None, "na", None, "-9.0", None, "1"]
     assert on(session, lambda c: plan.without_missing(c, []), [" ", "x"]) == [None, "x"]
 
@@ -67,7 +71,7 @@ def test_to_decimal_with_a_comma(session: Session) -> None:
 
 
 @FAST
-@given(st.lists(st.decimals(min_value=-10**9, max_value=10**9, places=6), min_size=1, max_size=20))
+@given(st.lists(st.decimals(min_value=-(10**9), max_value=10**9, places=6), min_size=1, max_size=20))
 def test_every_decimal_of_six_places_is_read_exactly(session: Session, numbers: list[Decimal]) -> None:
     assert on(session, plan.to_decimal, [f"{n:f}" for n in numbers]) == numbers
 
@@ -176,7 +180,9 @@ def test_keys_tell_absent_from_empty_and_parts_from_each_other(session: Session)
 
 def test_choose_and_connectives(session: Session) -> None:
     def word(c: Column) -> Column:
-        return plan.choose([(c == "a", ibis.literal("first")), (plan.either([c == "a", c == "b"]), ibis.literal("second"))], c)
+        return plan.choose(
+            [(c == "a", ibis.literal("first")), (plan.either([c == "a", c == "b"]), ibis.literal("second"))], c
+        )
 
     assert on(session, word, ["a", "b", "c", None]) == ["first", "second", "c", None]
     assert on(session, lambda c: plan.choose([], c), ["x"]) == ["x"]
@@ -189,7 +195,9 @@ def test_texts_is_a_list_without_nulls(session: Session) -> None:
 
 
 def test_to_long_leaves_empty_cells_out(session: Session) -> None:
-    table = session.table("wide", {"row": pa.int64(), "a": pa.string(), "b": pa.string()}, [(2, "x", None), (3, None, None)])
+    table = session.table(
+        "wide", {"row": pa.int64(), "a": pa.string(), "b": pa.string()}, [(2, "x", None), (3, None, None)]
+    )
     assert session.rows(plan.to_long(table, ["a", "b"], ["row"])) == [(2, "a", "x")]
 
 

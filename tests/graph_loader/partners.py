@@ -44,7 +44,9 @@ class Ward:
 
     def write(self, home: Path, schema: Schema | None = None) -> tuple[Partner, Path]:
         """Write everything below a folder; return the partner as read, and the folder of the delivery."""
-        folder = write_partner(home, NAME, f"partner: {NAME}\ntitle: A ward\n{self.layout}", self.dictionary, self.concepts)
+        folder = write_partner(
+            home, NAME, f"partner: {NAME}\ntitle: A ward\n{self.layout}", self.dictionary, self.concepts
+        )
         self.deliver(home / "data")
         return read_partner(folder, read_vocabulary(), schema or read_schema()), home / "data"
 
@@ -81,11 +83,14 @@ class Run:
             found["p" + rows[0].split(":")[1]] = record["id"]
         return found
 
-    def of(self, cls: str, patient: str = "", *fields: str) -> list[Any]:
-        """Return the records of a class (of a patient), or the values of their fields, in order."""
-        mine = [r for r in self.records.get(cls, []) if not patient or r["patient"] == self.patients[patient]]
-        picked = [r if not fields else plain(tuple(r[f] for f in fields)) for r in mine]
-        return picked if not fields else sorted((p[0] if len(fields) == 1 else p for p in picked), key=repr)
+    def of(self, cls: str, patient: str) -> list[dict[str, Any]]:
+        """Return the records of a class of a patient."""
+        return [r for r in self.records.get(cls, []) if r["patient"] == self.patients[patient]]
+
+    def values(self, cls: str, patient: str, *fields: str) -> list[Any]:
+        """Return the values of a field (tuples of several) in the records of a class of a patient, in order."""
+        found = [plain(tuple(r[f] for f in fields)) for r in self.of(cls, patient)]
+        return sorted((v[0] if len(fields) == 1 else v for v in found), key=repr)
 
     def one(self, cls: str, patient: str, **fields: Any) -> dict[str, Any]:
         """Return the single record of a class of a patient that has the given values."""
@@ -111,7 +116,13 @@ class Run:
 
 
 def run(
-    partner: Partner, data: Path, work: Path, *, tolerated: float = 1.0, schema: Schema | None = None, secret: str = SECRET
+    partner: Partner,
+    data: Path,
+    work: Path,
+    *,
+    tolerated: float = 1.0,
+    schema: Schema | None = None,
+    secret: str = SECRET,
 ) -> Run:
     """Harmonise a delivery of a partner and account for every cell."""
     with Session(work) as session:
@@ -137,7 +148,7 @@ def plain(value: Any) -> Any:
 
 
 def check_ledger(run_: Run, files: Mapping[str, tuple[int, Iterable[str]]]) -> None:
-    """Assert that each column's cells add up to the rows of its file, and no cell has two fates.
+    """Assert that each column's cells add up to the rows of its file, no cell has two fates, no two records one id.
 
     ``files`` gives the number of rows and the columns of each table.
     """
@@ -150,4 +161,6 @@ def check_ledger(run_: Run, files: Mapping[str, tuple[int, Iterable[str]]]) -> N
     assert set(places.values()) <= {1}
     known = {"loaded", "quarantined", "ignored", "dropped", "missing"}
     assert {row["fate"] for row in run_.ledger} <= known
+    ids = Counter(r["id"] for records in run_.records.values() for r in records)
+    assert set(ids.values()) == {1}
     assert all(re.fullmatch(r"ward/(dictionary|concepts\.sssom)\.tsv:\d+", str(row["rule"])) for row in run_.ledger)

@@ -38,7 +38,8 @@ TRANSFUSIONS = """
 :Transfusion a owl:Class ; rdfs:subClassOf :Record ; :order 50 ; rdfs:comment "Blood products given." ;
   :relationship "WAS_TRANSFUSED" ; :repeatable true ; owl:hasKey ( :patient :concept :day ) .
 :Transfusion.concept a owl:ObjectProperty , owl:FunctionalProperty ; rdfs:subPropertyOf :concept ;
-  rdfs:domain :Transfusion ; rdfs:range :Concept ; :order 1 ; :role "main" ; :relationship "GAVE" ; rdfs:comment "What." .
+  rdfs:domain :Transfusion ; rdfs:range :Concept ; :order 1 ; :role "main" ; :relationship "GAVE" ;
+  rdfs:comment "What." .
 :Transfusion.units a owl:DatatypeProperty , owl:FunctionalProperty ; rdfs:subPropertyOf :units ;
   rdfs:domain :Transfusion ; rdfs:range xsd:integer ; :order 2 ; rdfs:comment "How many." .
 :Transfusion.irradiated a owl:DatatypeProperty , owl:FunctionalProperty ; rdfs:subPropertyOf :irradiated ;
@@ -51,10 +52,12 @@ SHAPES = """
 @prefix : <https://w3id.org/haemony/> .
 @prefix sh: <http://www.w3.org/ns/shacl#> .
 @prefix shape: <https://w3id.org/haemony/shape/> .
-shape:age sh:targetClass :Patient ; sh:path :age ; sh:maxInclusive 120 ; sh:severity sh:Violation ; sh:message "Aged {value}." .
+shape:age sh:targetClass :Patient ; sh:path :age ; sh:maxInclusive 120 ; sh:severity sh:Violation ;
+  sh:message "Aged {value}." .
 shape:cycles sh:targetClass :Treatment ; sh:path :cycles ; sh:maxInclusive 50 ; sh:severity sh:Violation ;
   sh:message "{value} cycles." .
-shape:low sh:targetClass :Measurement ; sh:path :value ; sh:minInclusive 3 ; sh:severity sh:Warning ; sh:message "Low: {value}." .
+shape:low sh:targetClass :Measurement ; sh:path :value ; sh:minInclusive 3 ; sh:severity sh:Warning ;
+  sh:message "Low: {value}." .
 """
 
 LAYOUT = """
@@ -129,7 +132,9 @@ class Home:
             return list(store.query(cypher).rows)
 
     def rows(self, file: str, partner: str = NAME) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = pq.read_table(current_build(self.folder) / "partners" / partner / file).to_pylist()
+        found: list[dict[str, Any]] = pq.read_table(
+            current_build(self.folder) / "partners" / partner / file
+        ).to_pylist()
         return found
 
     def snapshot(self) -> dict[str, bytes]:
@@ -148,7 +153,9 @@ def set_up(path: Path) -> Home:
     annex.mkdir()
     (annex / "partner.yaml").write_text(f"partner: annex\nlike: {NAME}\ntitle: The annex\n{LAYOUT}")
     SITE.deliver(path / "annex")
-    return Home(path, schema, {NAME: (ward, data), "annex": (read_partner(annex, read_vocabulary(), schema), path / "annex")})
+    return Home(
+        path, schema, {NAME: (ward, data), "annex": (read_partner(annex, read_vocabulary(), schema), path / "annex")}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +173,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 def test_a_build_holds_what_the_contract_says(home: Home) -> None:
     root = current_build(home.folder)
     files = {str(p.relative_to(root / "partners" / NAME)) for p in (root / "partners" / NAME).rglob("*.parquet")}
-    assert {"records/Patient.parquet", "records/Transfusion.parquet", "records/Panel.parquet", "records/tested.parquet"} <= files
+    assert {
+        "records/Patient.parquet",
+        "records/Transfusion.parquet",
+        "records/Panel.parquet",
+        "records/tested.parquet",
+    } <= files
     assert {"sources.parquet", "issues.parquet", "violations.parquet", "ledger.parquet", "mappings.parquet"} <= files
     about = json.loads((root / "build.json").read_text())
     assert about["partners"] == ["annex", NAME]
@@ -187,7 +199,9 @@ def test_no_file_holds_a_key_a_name_or_the_secret(home: Home) -> None:
     for label in ("Patient", "Treatment", "Dataset", "Measurement"):
         for (node,) in home.ask(f"MATCH (n:{label}) RETURN n"):
             assert not [t for t in texts if t in str(node)], label
-    outside = [p for p in home.folder.rglob("*") if p.is_file() and current_build(home.folder) not in p.resolve().parents]
+    outside = [
+        p for p in home.folder.rglob("*") if p.is_file() and current_build(home.folder) not in p.resolve().parents
+    ]
     assert outside == []
 
 

@@ -164,7 +164,7 @@ def test_a_value_row_speaks_before_format_and_reader_and_only_if_it_loads(clinic
     assert clinic.one("Measurement", "p5", concept=HAEMOGLOBIN)["value_concept"] == NEGATIVE
     assert clinic.fate("clinical", 5, "spleen") == "loaded"
     assert clinic.fate("genes", 3, "iscn") == "loaded"
-    assert clinic.of("Karyotype", "p3", "iscn", "value_concept") == [(None, FAILED)]
+    assert clinic.values("Karyotype", "p3", "iscn", "value_concept") == [(None, FAILED)]
 
 
 def test_missing_codes_hold_for_their_table_or_column(clinic: Run) -> None:
@@ -173,7 +173,7 @@ def test_missing_codes_hold_for_their_table_or_column(clinic: Run) -> None:
     assert clinic.fate("clinical", 4, "ECOG") == "missing"
     assert clinic.fate("clinical", 8, "HB") == "missing"
     assert clinic.fate("genes", 5, "NPM1") == "missing"
-    assert HAEMOGLOBIN not in clinic.of("Measurement", "p3", "concept")
+    assert HAEMOGLOBIN not in clinic.values("Measurement", "p3", "concept")
 
 
 def test_numbers(clinic: Run) -> None:
@@ -187,8 +187,8 @@ def test_numbers(clinic: Run) -> None:
 
 def test_a_bound_stands_beside_its_number(clinic: Run) -> None:
     fields = ("operator", "value", "delivered_value")
-    assert clinic.of("Measurement", "p4", *fields) == [("<", 7.5, "<7.5")]
-    assert (">=", 12.0, ">= 12") in clinic.of("Measurement", "p6", *fields)
+    assert clinic.values("Measurement", "p4", *fields) == [("<", 7.5, "<7.5")]
+    assert (">=", 12.0, ">= 12") in clinic.values("Measurement", "p6", *fields)
     assert clinic.one("Measurement", "p2", day=5)["operator"] == "<"
     assert clinic.fate("labs", 20, "SIGN") == "quarantined unmapped"
 
@@ -212,7 +212,11 @@ def test_units_convert_and_the_delivered_ones_stay(clinic: Run) -> None:
 
 
 def test_spellings_of_one_unit(clinic: Run) -> None:
-    found = {(r["delivered_unit"], float(r["value"]), r["unit"]) for r in clinic.of("Measurement", "p3") if r["day"] in range(6)}
+    found = {
+        (r["delivered_unit"], float(r["value"]), r["unit"])
+        for r in clinic.of("Measurement", "p3")
+        if r["day"] in range(6)
+    }
     assert found == {(unit, 1.5, "10*9/L") for unit in ("Gpt/l", "G/l", "10^9/L", "/nl", "K/uL", "/uL")}
 
 
@@ -239,8 +243,8 @@ def test_flags(clinic: Run) -> None:
         7: "loaded",
         8: "loaded",
     }
-    assert SPLENOMEGALY in clinic.of("Finding", "p2", "concept")
-    assert SPLENOMEGALY not in clinic.of("Finding", "p8", "concept")
+    assert SPLENOMEGALY in clinic.values("Finding", "p2", "concept")
+    assert SPLENOMEGALY not in clinic.values("Finding", "p8", "concept")
     assert {p for p in clinic.patients if SPLENOMEGALY in clinic.covered(p)} == {"p2", "p3", "p5", "p7", "p8"}
     assert clinic.fates("genes", "plus") == dict.fromkeys((2, 3, 4, 5), "loaded")
 
@@ -263,7 +267,7 @@ def test_false_under_a_broad_match_says_nothing(clinic: Run) -> None:
 
 
 def test_codes_of_a_vocabulary_and_names_of_columns(clinic: Run) -> None:
-    assert set(clinic.of("Mutation", "p3", "concept")) == {CEBPA, KMT2D}
+    assert set(clinic.values("Mutation", "p3", "concept")) == {CEBPA, KMT2D}
     assert clinic.one("Mutation", "p3", concept=KMT2D)["sources"] == ["genes:3:MLL2", "genes:3:gene"]
     assert clinic.fate("genes", 4, "gene") == "quarantined unmapped"  # case matters
     assert {NPM1, KMT2D} <= clinic.covered("p2")
@@ -278,7 +282,7 @@ def test_a_record_needs_its_lead(clinic: Run) -> None:
 
 
 def test_rows_of_one_value_all_hold(clinic: Run) -> None:
-    assert {SPLENOMEGALY, COMPLEX} <= set(clinic.of("Finding", "p3", "concept"))
+    assert {SPLENOMEGALY, COMPLEX} <= set(clinic.values("Finding", "p3", "concept"))
     assert clinic.fate("genes", 3, "note") == "loaded"
     assert clinic.fate("genes", 4, "note") == "quarantined unmapped"
 
@@ -300,7 +304,11 @@ def test_dropped_and_ignored_columns(clinic: Run) -> None:
 def test_the_ledger_adds_up(clinic: Run) -> None:
     columns = {
         name: (len(str(text).splitlines()) - 1, str(text).splitlines()[0].replace(";", ",").split(","))
-        for name, text in (("clinical", CLINIC.files["clinical.csv"]), ("genes", CLINIC.files["genes.csv"]), ("labs", CLINIC.files["labs.csv"]))
+        for name, text in (
+            ("clinical", CLINIC.files["clinical.csv"]),
+            ("genes", CLINIC.files["genes.csv"]),
+            ("labs", CLINIC.files["labs.csv"]),
+        )
     }
     check_ledger(clinic, columns)
 

@@ -151,7 +151,9 @@ def identity(result: Run) -> dict[str, tuple[str, str]]:
     return {r["id"]: (name, r["hash"]) for name, rows in result.records.items() for r in rows}
 
 
-def test_ids_and_hashes_do_not_depend_on_the_order_of_rows(courses: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_ids_and_hashes_do_not_depend_on_the_order_of_rows(
+    courses: Run, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     files = {name: shuffled(str(text), 7) for name, text in COURSES.files.items()}
     assert files != COURSES.files
     again = Ward(COURSES.layout, COURSES.dictionary, COURSES.concepts, files).run(tmp_path_factory.mktemp("again"))
@@ -161,7 +163,9 @@ def test_ids_and_hashes_do_not_depend_on_the_order_of_rows(courses: Run, tmp_pat
     assert panels == {(t["patient"], t["panel"], t["day"]) for t in courses.tested}
 
 
-def test_pseudonyms_depend_on_the_secret_and_hashes_do_too(courses: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_pseudonyms_depend_on_the_secret_and_hashes_do_too(
+    courses: Run, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     other = run(courses.partner, courses.data, tmp_path_factory.mktemp("other"), secret="another secret")
     assert not {r["id"] for r in other.records["Patient"]} & {r["id"] for r in courses.records["Patient"]}
     assert not set(identity(other)) & set(identity(courses))

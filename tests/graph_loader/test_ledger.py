@@ -17,8 +17,8 @@ from haemony.graph_loader.harmonise import account, harmonise
 from haemony.ontology.schema import read_schema
 from haemony.ontology.vocabulary import read_vocabulary
 from tests.graph_loader.partners import SECRET, Run, Ward, check_ledger
-from tests.mappings.partner_files import row, value
 from tests.mappings.partner_files import meaning as means
+from tests.mappings.partner_files import row, value
 
 WARD = Ward(
     """
@@ -77,15 +77,51 @@ prefer: {Finding: [labs, clinical]}
 )
 
 KEYS = ["A", "B", "C", "D"]
-POOL = ["", "", " NA ", "good", "skip", "wanted", "x", "1", "1.0", "0", "9", "12.5", "<3", "1,5", "-", "+", "good+x", "good+bad"]
-POOL += ["g/dL", "mmol/L", "stone", "01.02.2020", "31.02.2020", "NPM1", "FLT3", "c.1A>G", "c.??", 'a "b", c', "ü", "   "]
+POOL = [
+    "",
+    "",
+    " NA ",
+    "good",
+    "skip",
+    "wanted",
+    "x",
+    "1",
+    "1.0",
+    "0",
+    "9",
+    "12.5",
+    "<3",
+    "1,5",
+    "-",
+    "+",
+    "good+x",
+    "good+bad",
+]
+POOL += [
+    "g/dL",
+    "mmol/L",
+    "stone",
+    "01.02.2020",
+    "31.02.2020",
+    "NPM1",
+    "FLT3",
+    "c.1A>G",
+    "c.??",
+    'a "b", c',
+    "ü",
+    "   ",
+]
 COLUMNS = {
     "clinical": ["ID", "Dx", "flag", "word", "value", "note", "name"],
     "labs": ["ID", "Date", "word", "value", "unit", "flag", "drugs", "line"],
     "sheet": ["tube", "ID"],
     "assay": ["tube", "gene", "cdna", "vaf"],
 }
-KEYED = {"ID": [*KEYS, "a", " B ", "Z", ""], "tube": ["t1", "t2", "t3", "t1", ""], "Dx": ["01.01.2020", "x", "31.02.2020", ""]}
+KEYED = {
+    "ID": [*KEYS, "a", " B ", "Z", ""],
+    "tube": ["t1", "t2", "t3", "t1", ""],
+    "Dx": ["01.01.2020", "x", "31.02.2020", ""],
+}
 
 
 def quoted(cell: str) -> str:
@@ -118,7 +154,9 @@ NUMBER = count()
 
 @settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(delivery=deliveries())
-def test_every_cell_ends_as_exactly_one_thing(tmp_path_factory: pytest.TempPathFactory, delivery: dict[str, list[list[str]]]) -> None:
+def test_every_cell_ends_as_exactly_one_thing(
+    tmp_path_factory: pytest.TempPathFactory, delivery: dict[str, list[list[str]]]
+) -> None:
     result = written(delivery).run(tmp_path_factory.mktemp(f"generated{next(NUMBER)}"))
     check_ledger(result, {table: (len(rows), COLUMNS[table]) for table, rows in delivery.items()})
     for table, rows in delivery.items():
@@ -139,7 +177,8 @@ def check_cell(result: Run, table: str, number: int, column: str, cell: str) -> 
 # --- what is tolerated -----------------------------------------------------------------------------------------------
 
 SEX = Ward(
-    "patients: clinical\nindex: {event: diagnosis, relative: true}\ntables:\n  clinical: {file: clinical.csv, patient: ID}\n",
+    "patients: clinical\nindex: {event: diagnosis, relative: true}\n"
+    "tables:\n  clinical: {file: clinical.csv, patient: ID}\n",
     [
         row("clinical", "ID", "key"),
         row("clinical", "sex", record="Patient", field="sex"),

@@ -61,7 +61,7 @@ panels:
             b  1.0   done 1    0    0      9     0      2     .    0    no
             c  0     .    .    .    0      1     .      0     .    .    .
             d  1     .    x    1    .      .     .      .     .    .    .
-            e  1     .    .    .    .      .     .      .     .    1    .
+            e  1     .    .    .    .      .     .      .     1    1    .
             f  1     .    .    .    .      .     .      .     .    .    .
             g  1     .    .    .    .      .     .      .     .    .    .
             """),
@@ -106,14 +106,14 @@ def test_flags_of_a_panel_count_only_for_those_whom_it_tested(clinic: Run) -> No
     assert clinic.fates("clinical", "t_8_21") == {2: "loaded", 3: "loaded", 4: "ignored panel-untested"}
     assert clinic.fate("clinical", 2, "t_6_9") == "loaded"
     assert clinic.fate("clinical", 4, "t_6_9") == "loaded"  # true counts in any case
-    assert clinic.of("Finding", "p4", "concept") == [T_6_9]
+    assert clinic.values("Finding", "p4", "concept") == [T_6_9]
     assert T_8_21 not in clinic.covered("p4")
     assert {T_8_21, T_6_9} <= clinic.covered("p3")  # the panel answers, where the flag's cell is missing
 
 
 def test_flags_say_that_they_tested_whether_true_or_false(clinic: Run) -> None:
     assert {p for p in clinic.patients if SPLENOMEGALY in clinic.covered(p)} == {"p2", "p3"}
-    assert clinic.of("Finding", "p3", "concept") == []
+    assert clinic.values("Finding", "p3", "concept") == []
 
 
 def test_positives_are_tested(clinic: Run) -> None:

@@ -1,0 +1,67 @@
+"""The mistakes in the demo deliveries are answered as announced: all of them, and no cell more."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from haemony.demo.generate import CENTRES
+
+Key = tuple[str, str, str]
+
+
+@pytest.fixture(scope="module")
+def announced(demo_home: Path) -> dict[str, list[dict[str, object]]]:
+    about = json.loads((demo_home / ".haemony/demo-data/mistakes.json").read_text())
+    return {partner: about[partner] for partner in CENTRES}
+
+
+def _expected(mistakes: list[dict[str, object]], kind: str) -> Counter[Key]:
+    counts: Counter[Key] = Counter()
+    for mistake in mistakes:
+        answer, _, reason = str(mistake["expected"]).partition(": ")
+        if answer == kind:
+            counts[str(mistake["file"]), str(mistake["column"]), reason] += int(str(mistake["rows"]))
+    return counts
+
+
+def _query(demo_home: Path, partner: str, sql: str) -> list[tuple[object, ...]]:
+    folder = demo_home / ".haemony/current/partners" / partner
+    return duckdb.sql(sql.replace("FOLDER", str(folder))).fetchall()
+
+
+@pytest.mark.parametrize("partner", list(CENTRES))
+def test_every_cell_that_should_be_quarantined_is(
+    demo_home: Path, announced: dict[str, list[dict[str, object]]], partner: str
+) -> None:
+    sql = "SELECT file, \"column\", reason, count(*) FROM 'FOLDER/issues.parquet' GROUP BY ALL"
+    found = {(str(f).rpartition("/")[2], c, r): n for f, c, r, n in _query(demo_home, partner, sql)}
+    expected = _expected(announced[partner], "quarantined")
+    assert expected
+    assert {key: found.get(key, 0) for key in expected} == dict(expected)
+
+
+@pytest.mark.parametrize("partner", list(CENTRES))
+def test_every_record_that_should_break_a_shape_does(
+    demo_home: Path, announced: dict[str, list[dict[str, object]]], partner: str
+) -> None:
+    sql = "SELECT shape, count(DISTINCT record_id) FROM 'FOLDER/violations.parquet' GROUP BY ALL"
+    found = dict(_query(demo_home, partner, sql))
+    expected: Counter[str] = Counter()
+    for (_, _, shape), rows in _expected(announced[partner], "shape").items():
+        expected[shape] += rows
+    assert expected
+    # One mistake may break a second shape too: the Y that a woman has lost is a Y.
+    assert {shape for shape in expected if found.get(shape, 0) < expected[shape]} == set()
+
+
+def test_what_a_preferred_table_denies_is_overruled(
+    demo_home: Path, announced: dict[str, list[dict[str, object]]]
+) -> None:
+    (kind,) = [m for m in announced["demo_mds"] if m["kind"] == "fish-contradicts-karyotype"]
+    sql = "SELECT file, \"column\", fate, count(*) FROM 'FOLDER/issues.parquet' WHERE reason = 'overruled' GROUP BY ALL"
+    assert _query(demo_home, "demo_mds", sql) == [("demo_mds/registry.csv", "karyotype", "loaded", kind["rows"])]
