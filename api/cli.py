@@ -168,18 +168,17 @@ def report(
     ctx: typer.Context,
     partner: Annotated[str | None, typer.Argument(help="One partner; none means all.")] = None,
     single: Annotated[
-        bool, typer.Option("--issues", help="List the single quarantined cells, by file, row and column.")
+        bool, typer.Option("--issues", help="List single quarantined and overruled cells, by file, row, column.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Show where every delivered cell went, what is quarantined and why, what is wanted, which rules are broken."""
-    from haemony.api.report import issues, read_report
+    from haemony.api.report import ISSUE, issues, read_report
     from haemony.api.report_view import view
 
     workbench = workbench_of(ctx)
     if single:
-        columns = ("partner", "file", "row", "column", "reason", "rule")
-        show_rows(columns, issues(workbench.current, partner), Format.json if as_json else Format.csv)
+        show_rows(ISSUE, issues(workbench.current, partner), Format.json if as_json else Format.csv)
         return
     made = read_report(workbench.current, workbench.shapes, partner)
     if as_json:

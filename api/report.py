@@ -14,12 +14,11 @@ from rdflib import SH
 
 from haemony.api.reasons import FLAGS, meaning
 from haemony.engine.errors import BuildError
-from haemony.graph_loader.fates import FATES, IGNORED, QUARANTINED
+from haemony.graph_loader.fates import FATES, IGNORED, LOADED, OVERRULED, QUARANTINED
 from haemony.graph_loader.shapes import read_shapes, shape_id
 from haemony.mappings.curie import nearest
 
 WANTED: Final = "concept-wanted"
-OVERRULED: Final = "overruled"
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,16 @@ class WantedConcept:
 
 
 @dataclass(frozen=True)
+class Overruled:
+    """Cells of one column that another table, preferred in writing, overruled; ``loaded`` still say something else."""
+
+    file: str
+    column: str
+    cells: int
+    loaded: int
+
+
+@dataclass(frozen=True)
 class BrokenRule:
     """A shape that records break; the message names no value."""
 
@@ -104,6 +113,7 @@ class PartnerReport:
     records: Mapping[str, int]
     files: tuple[FileLedger, ...]
     lost: tuple[LostCells, ...]
+    overruled: tuple[Overruled, ...]
     wanted: tuple[WantedConcept, ...]
     rules: tuple[BrokenRule, ...]
     flags: tuple[Flagged, ...]
@@ -132,8 +142,7 @@ class PartnerReport:
         lost = made.pop("lost")
         ended = {QUARANTINED: QUARANTINED, IGNORED: IGNORED}
         lists = {name: [line for line in lost if line["fate"] == fate] for name, fate in ended.items()}
-        overruled = sum(line["cells"] for line in lost if line["reason"] == OVERRULED)
-        return {**made, "cells": self.cells, "adds_up": self.adds_up, "overruled": overruled, **lists}
+        return {**made, "cells": self.cells, "adds_up": self.adds_up, **lists}
 
 
 @dataclass(frozen=True)
@@ -176,14 +185,19 @@ def rule_texts(shapes: Sequence[Path]) -> dict[str, str]:
     return {shape_id(s): re.sub(r"\{\w+\}", "…", str(text)) for s, text in graph.subject_objects(SH.message)}
 
 
-def issues(build: Path, partner: str | None = None) -> Iterator[tuple[str, str, int, str, str, str]]:
-    """Yield each quarantined cell: partner, file, row, column, reason, rule; never its text."""
+#: What ``issues`` says of a cell.
+ISSUE: Final = ("partner", "file", "row", "column", "fate", "reason", "rule")
+
+
+def issues(build: Path, partner: str | None = None) -> Iterator[tuple[str, str, int, str, str, str, str]]:
+    """Yield each quarantined or overruled cell (``ISSUE``); never its text."""
     names = [partner_in(build, partner)] if partner else sorted(p.name for p in (build / "partners").iterdir())
     with duckdb.connect() as connection:
         for name in names:
             path = str(build / "partners" / name / "issues.parquet")
             cursor = connection.execute(
-                'SELECT file, "row", "column", reason, rule FROM read_parquet(?) ORDER BY file, "row", "column"', [path]
+                'SELECT file, "row", "column", fate, reason, rule FROM read_parquet(?) ORDER BY file, "row", "column"',
+                [path],
             )
             while rows := cursor.fetchmany(10_000):
                 yield from ((name, *row) for row in rows)
@@ -205,6 +219,7 @@ class _Evidence:
             records=summary["records"],
             files=self._files(),
             lost=self._lost(),
+            overruled=self._overruled(),
             wanted=self._wanted(),
             rules=self._broken(),
             flags=self._marked("flags"),
@@ -238,6 +253,14 @@ class _Evidence:
         )  # fmt: skip
         said = [meaning(reason, self.rules) for _, reason, *_ in rows]
         return tuple(LostCells(*(*row, *words)) for row, words in zip(rows, said, strict=True))
+
+    def _overruled(self) -> tuple[Overruled, ...]:
+        rows = self._ask(
+            'SELECT file, "column", count(*), count(*) FILTER (fate = ?) FROM read_parquet(?)'
+            ' WHERE reason = ? GROUP BY ALL ORDER BY 3 DESC, file, "column"',
+            *(LOADED, self._path("issues"), OVERRULED),
+        )
+        return tuple(Overruled(*row) for row in rows)
 
     def _wanted(self) -> tuple[WantedConcept, ...]:
         rows = self._ask(

@@ -60,6 +60,8 @@ def _partner(partner: PartnerReport) -> Iterator[RenderableType]:
     for file in partner.files:
         yield _ledger(file)
     yield from _list("Quarantined", LOST, list(_by_reason(partner.because(QUARANTINED))))
+    overruled = [(o.cells, o.file, o.column, o.loaded or None) for o in partner.overruled]
+    yield from _list("Overruled by a preferred table", OVERRULED_COLUMNS, overruled)
     yield from _list(
         "Wanted concepts", ("cells", "concept", "for"), [(w.cells, w.label, w.subject) for w in partner.wanted]
     )
@@ -78,6 +80,7 @@ def _partner(partner: PartnerReport) -> Iterator[RenderableType]:
 
 
 LOST: Final = ("cells", "reason", "file", "columns", "it means, and what to do")
+OVERRULED_COLUMNS: Final = ("cells", "file", "column", "that load for something else")
 MARKED: Final = ("records", "flag", "of", "it means")
 
 

@@ -225,7 +225,7 @@ def test_conflicts_are_counted_and_named_only_on_demand(store: GraphStore) -> No
 
 def test_comutations_leave_out_the_gene_itself(store: GraphStore) -> None:
     result = run_query(store, "comutations", {"alteration": "NPM1"})
-    assert result.rows == (("DNMT3A", 1, 0), ("FLT3", 1, 1))
+    assert result.rows == (("DNMT3A", 1, 2), ("FLT3", 1, 3))
 
 
 def test_mutation_frequency_is_a_share_of_the_tested(store: GraphStore) -> None:

@@ -65,8 +65,10 @@ def test_wanted_concepts_and_broken_rules(report: Report) -> None:
 
 def test_issues_are_the_quarantined_cells_without_their_text(build: Path, report: Report) -> None:
     listed = list(issues(build))
-    counted = Counter(name for name, *_ in listed)
+    counted = Counter(line[0] for line in listed if line[4] == "quarantined")
     assert counted == {p.name: p.cells["quarantined"] for p in report.partners}
+    overruled = Counter(line[0] for line in listed if line[5] == "overruled")
+    assert overruled == {p.name: n for p in report.partners if (n := sum(o.cells for o in p.overruled))}
     with duckdb.connect() as connection:
         pattern = str(build / "partners" / "*" / "issues.parquet")
         texts = {t for (t,) in connection.execute("SELECT DISTINCT text FROM read_parquet(?)", [pattern]).fetchall()}
