@@ -145,7 +145,7 @@ def bind(
         value = given.get(parameter.name)
         if value is None and parameter.default is None:
             problems.append(
-                _problem(query, parameter, "is not given", f"It takes {_expected(parameter)}: {parameter.text}.")
+                _problem(query, parameter, "is not given.", f"It takes {_expected(parameter)}: {parameter.text}.")
             )
             continue
         try:

@@ -96,7 +96,7 @@ def _facts(
         if cls.negative:
             against = denied(session, cls.name, facts.table, absent, vocabulary, prefer)
             verdicts.append(against)
-            quiet = silent(session, delivery, cells, facts.table, facts.members, own, vocabulary)
+            quiet = silent(session, delivery, cells, facts.table, own, vocabulary)
             flags.append(quiet.select("fact", flag=ibis.literal(PANEL_SILENT)))
             facts = _settled(facts, against)
         joined[cls.name] = facts

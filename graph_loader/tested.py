@@ -166,11 +166,10 @@ def silent(
     delivery: Delivery,
     cells: Table,
     facts: Table,
-    members: Table,
     instances: Table,
     vocabulary: Vocabulary,
 ) -> Table:
-    """Return the facts that a flag states and a panel that tested for them does not list."""
+    """Return the facts that a flag states while a panel that tested for them lists nothing of the kind."""
     parts = []
     named = vocabulary.named_alterations()
     for panel in delivery.partner.panels:
@@ -183,11 +182,20 @@ def silent(
             (p,) for p in present if any(denies(a, [int(c) for c in p.split(",")], vocabulary, named) for a in covered)
         ]
         answers = session.table(f"tested/panel.{panel.name}.answers", {"concept_key": pa.string()}, answered)
-        listed = members.join(instances.filter(instances["table"].isin(tables)), "instance").select("fact").distinct()
-        unlisted = (
-            facts.semi_join(answers, "concept_key")
-            .semi_join(panel_patients(panel, delivery), "patient")
-            .anti_join(listed, "fact")
+        tested_for = facts.semi_join(answers, "concept_key").semi_join(panel_patients(panel, delivery), "patient")
+        rows = instances.filter(instances["table"].isin(tables) & instances.concept.notnull())
+        listed = rows.select("patient", listed="concept").distinct()
+        related = session.table(
+            f"tested/panel.{panel.name}.related",
+            {"concept_key": pa.string(), "listed": pa.int64()},
+            _related(present, [row[0] for row in session.rows(listed.select("listed").distinct())], vocabulary),
         )
-        parts.append(unlisted.select("fact"))
+        found = tested_for.join(related, "concept_key").join(listed, ["patient", "listed"]).select("fact").distinct()
+        parts.append(tested_for.anti_join(found, "fact").select("fact"))
     return union(parts).distinct() if parts else facts.filter(ibis.literal(False)).select("fact")
+
+
+def _related(present: Sequence[str], listed: Sequence[int], vocabulary: Vocabulary) -> list[tuple[str, int]]:
+    """Return which listed concepts bear out which present ones: the same, more general or more specific."""
+    pairs = ((p, c, d) for p in present for c in p.split(",") for d in listed)
+    return sorted({(p, d) for p, c, d in pairs if vocabulary.is_a(int(c), d) or vocabulary.is_a(d, int(c))})

@@ -93,7 +93,12 @@ class BuildFolder:
             target.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(_table(columns, rows), target)
         partners = sorted({partner for partner, _ in self.rows})
-        about = {"id": self.path.name, "built_at": "2026-01-01T00:00:00Z", "partners": partners, "vocabulary": self.release}
+        about = {
+            "id": self.path.name,
+            "built_at": "2026-01-01T00:00:00Z",
+            "partners": partners,
+            "vocabulary": self.release,
+        }
         (self.path / "build.json").write_text(json.dumps(about))
         return self.path
 

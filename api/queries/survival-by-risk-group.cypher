@@ -6,5 +6,5 @@
 MATCH (p:Patient)-[:HAD_OUTCOME]->(o:Outcome)-[:IS]->(:Concept {id: $outcome})
 WHERE o.event IS NOT NULL
 MATCH (p)-[:CLASSIFIED_AS]->(g:RiskGroup)-[:IS]->(c:Concept)
-WHERE $system = '' OR g.system = $system
+WHERE $system = '' OR g.system = $system OR c.name STARTS WITH $system
 RETURN DISTINCT p.id AS patient, o.days AS days, o.event AS event, c.name AS risk

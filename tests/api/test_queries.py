@@ -89,7 +89,7 @@ def test_an_unknown_name_lists_names_like_it() -> None:
 @pytest.mark.parametrize(
     ("name", "given_", "message"),
     [
-        ("tested-negative", {}, r"tested-negative:alteration: is not given It takes one concept"),
+        ("tested-negative", {}, r"tested-negative:alteration: is not given. It takes one concept"),
         ("tested-negative", {"alteration": "NPM1", "gene": "x"}, r"no parameter 'gene'\. Its parameters: alteration"),
         ("comutations", {"alteration": "NPM1", "limit": "many"}, r"comutations:limit: is 'many' It takes one integer"),
         ("sex-karyotype-conflicts", {"list": "perhaps"}, "It takes true or false"),

@@ -50,7 +50,7 @@ def test_every_record_that_should_break_a_shape_does(
     demo_home: Path, announced: dict[str, list[dict[str, object]]], partner: str
 ) -> None:
     sql = "SELECT shape, count(DISTINCT record_id) FROM 'FOLDER/violations.parquet' GROUP BY ALL"
-    found = dict(_query(demo_home, partner, sql))
+    found = {str(shape): int(str(n)) for shape, n in _query(demo_home, partner, sql)}
     expected: Counter[str] = Counter()
     for (_, _, shape), rows in _expected(announced[partner], "shape").items():
         expected[shape] += rows
