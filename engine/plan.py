@@ -36,8 +36,8 @@ def no(kind: str) -> Column:
 
 
 def trimmed(text: Column) -> Column:
-    """Trim white space; text that is nothing else becomes null."""
-    return text.strip().nullif("")
+    """Trim white space, no-break spaces too; text that is nothing else becomes null."""
+    return text.replace("\u00a0", " ").strip().nullif("")
 
 
 def without_missing(text: Column, missing: Sequence[str]) -> Column:
@@ -152,10 +152,14 @@ def digest(parts: Iterable[Column]) -> Column:
     return key_text(parts).hexdigest("md5")
 
 
+#: Names while columns turn into rows: no delivered header looks like them.
+_NAME, _VALUE = "haemony_column", "haemony_value"
+
+
 def to_long(table: Table, columns: Sequence[str], keep: Sequence[str]) -> Table:
-    """Turn columns into rows of ``column`` and ``text``, null cells left out."""
-    long = table.select(*keep, *columns).pivot_longer(list(columns), names_to="column", values_to="text")
-    return long.filter(long.text.notnull())
+    """Turn columns, whatever their names, into rows of ``column`` and ``text``, null cells left out."""
+    long = table.select(*keep, *columns).pivot_longer(list(columns), names_to=_NAME, values_to=_VALUE)
+    return long.filter(long[_VALUE].notnull()).rename(column=_NAME, text=_VALUE)
 
 
 def union(tables: Sequence[Table]) -> Table:

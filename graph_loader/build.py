@@ -23,7 +23,7 @@ import pyarrow as pa
 from haemony.engine.errors import BuildError, HaemonyError
 from haemony.engine.plan import no, texts
 from haemony.engine.session import Column, Session, Table
-from haemony.graph_loader.fates import DEPENDENT, LOADED, OVERRULED, QUARANTINED
+from haemony.graph_loader.fates import DEPENDENT, LOADED, QUARANTINED
 from haemony.graph_loader.graph import project
 from haemony.graph_loader.harmonise import Harmonised, account, harmonise
 from haemony.graph_loader.ledger import TOLERATED
@@ -104,9 +104,23 @@ def _new_build(folder: Path) -> Path:
     builds = folder / "builds"
     builds.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    target = builds / f"{stamp}-{uuid4().hex[:6]}{PARTIAL}"
+    for abandoned in builds.glob(f"*{PARTIAL}"):
+        if not _alive(abandoned.name.removesuffix(PARTIAL).rpartition(".")[2]):
+            shutil.rmtree(abandoned, ignore_errors=True)  # it may hold what a killed build was reading
+    target = builds / f"{stamp}-{uuid4().hex[:6]}.{os.getpid()}{PARTIAL}"
     target.mkdir(mode=0o700)
     return target
+
+
+def _alive(process: str) -> bool:
+    """Tell whether a process still runs: the one that writes a build, by the name of the build's folder."""
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _partners(
@@ -260,7 +274,7 @@ def _write_sources(session: Session, result: Harmonised, outcast: Table, fates: 
         ),
         out / "sources.parquet",
     )
-    issues = fates.filter(fates.fate == QUARANTINED).union(_overruled_uses(result, fates)).join(files, "table")
+    issues = fates.filter(fates.fate == QUARANTINED).union(_lost_uses(result, fates)).join(files, "table")
     session.write(
         issues.select("table", "file", "row", "column", "fate", "reason", "text", "rule").order_by(
             "table", "row", "column"
@@ -269,17 +283,16 @@ def _write_sources(session: Session, result: Harmonised, outcast: Table, fates: 
     )
 
 
-def _overruled_uses(result: Harmonised, fates: Table) -> Table:
-    """Return the cells that load, though a preferred table overruled something else that they say.
+def _lost_uses(result: Harmonised, fates: Table) -> Table:
+    """Return the cells that load, though something else that they say did not.
 
-    A karyotype stays a karyotype when one finding that it shows is overruled.
+    A karyotype stays a karyotype when one finding that it shows is overruled; of a list, some parts may be unmapped.
     """
-    overruled = result.sources.filter(result.sources.reason == OVERRULED).select("table", "row", "column").distinct()
-    return (
-        fates.filter(fates.fate == LOADED)
-        .semi_join(overruled, ["table", "row", "column"])
-        .mutate(reason=ibis.literal(OVERRULED))
-    )
+    cell = ("table", "row", "column")
+    lost = result.sources.filter(result.sources.fate == QUARANTINED).select(*cell, lost="reason")
+    ended = result.ended.filter(result.ended.state == QUARANTINED).select(*cell, lost="reason")
+    loaded = fates.filter(fates.fate == LOADED).join(lost.union(ended).distinct(), list(cell))
+    return loaded.mutate(reason=loaded.lost).select(*fates.columns)
 
 
 MAPPING_COLUMNS: Final = (
@@ -349,9 +362,13 @@ def _carry_over(request: Request, target: Path) -> None:
             shutil.copytree(former, target / "partners" / former.name, copy_function=os.link)
 
 
+def _build_id(target: Path) -> str:
+    return target.name.removesuffix(PARTIAL).rpartition(".")[0]
+
+
 def _describe(target: Path, vocabulary: Vocabulary, summaries: Sequence[PartnerSummary]) -> None:
     about = {
-        "id": target.name.removesuffix(PARTIAL),
+        "id": _build_id(target),
         "built_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "vocabulary": vocabulary.release,
         "partners": sorted(p.name for p in (target / "partners").iterdir()),
@@ -363,11 +380,11 @@ def _describe(target: Path, vocabulary: Vocabulary, summaries: Sequence[PartnerS
 
 def _become_current(folder: Path, target: Path) -> None:
     """Make a complete build the current one in a single rename, and remove the former ones."""
-    complete = target.with_name(target.name.removesuffix(PARTIAL))
+    complete = target.with_name(_build_id(target))
     target.rename(complete)
     link = folder / f".{CURRENT}-{uuid4().hex[:6]}"
     link.symlink_to(Path("builds") / complete.name)
     os.replace(link, folder / CURRENT)
     for former in (folder / "builds").iterdir():
-        if former != complete:
+        if former != complete and not former.name.endswith(PARTIAL):
             shutil.rmtree(former, ignore_errors=True)

@@ -29,13 +29,15 @@ def with_censored(
         timed = _time_without_flag(spec, cls)
         if timed is None:
             continue
+        outcomes = by_class[cls.name]
+        by_class[cls.name] = outcomes.mutate(event=outcomes.event | (outcomes.spec == spec.number))
+        if _concept(spec) is None:
+            continue  # which of its outcomes a patient did not have, nobody says
         filled = cells.filter((cells["table"] == spec.table) & (cells.column == timed.column)).select("patient")
         others = _last_contacts(delivery, spec, cls).anti_join(filled.distinct(), "patient")
         others = session.lay(others, f"censored/{spec.number}")
-        outcomes = by_class[cls.name]
-        outcomes = outcomes.mutate(event=outcomes.event | (outcomes.spec == spec.number))
-        outcomes = union([outcomes, others.select(*outcomes.columns)])
-        by_class[cls.name] = session.lay(outcomes, f"censored/{cls.name}.{spec.number}")
+        completed = union([by_class[cls.name], others.select(*outcomes.columns)])
+        by_class[cls.name] = session.lay(completed, f"censored/{cls.name}.{spec.number}")
         line = f"{delivery.partner.name}/{DICTIONARY}:{timed.line}"
         used = others.select(
             "instance",
@@ -60,15 +62,29 @@ def _time_without_flag(spec: Spec, cls: RecordClass) -> Variable | None:
     return times[0] if times else None
 
 
+def _concept(spec: Spec) -> int | None:
+    """Return the one outcome that a record's columns name, by themselves or by their values."""
+    own = {c.concept_id for v in spec.variables for c in v.concepts if c.concept_id}
+    by_value = {
+        row.concept_id
+        for v in spec.variables
+        if v.field == "concept"
+        for rows in v.values.values()
+        for row in rows
+        if row.loads_as == "concept" and row.concept_id
+    }
+    named = own or by_value
+    return next(iter(named)) if len(named) == 1 else None
+
+
 def _last_contacts(delivery: Delivery, spec: Spec, cls: RecordClass) -> Table:
     """Return one censored instance for each patient, up to the latest of the partner's last contacts."""
     latest = _started(delivery, spec, _latest_contact(delivery))
-    concept = next((c.concept_id for v in spec.variables for c in v.concepts if c.concept_id), None)
     fields = empty_fields(cls) | {
         "days": (latest.last_day - latest.start).cast("decimal(18,6)"),
         "event": ibis.literal(False),
         "day": latest.start,
-        "concept": ibis.literal(concept, "int64"),
+        "concept": ibis.literal(_concept(spec), "int64"),
     }
     made = latest.mutate(
         instance=ibis.literal(f"censored:{spec.number}:") + latest.patient,
@@ -85,14 +101,8 @@ def _latest_contact(delivery: Delivery) -> Table:
     days = delivery.days
     parts = []
     for table, column in delivery.partner.last_contact:
-        rows = delivery.tables[table].filter(delivery.tables[table][FATE].isnull())
-        here = days.filter((days["table"] == table) & (days.column == column))
-        joined = rows.join(here, rows[ROW] == here.row)
-        parts.append(
-            joined.select(
-                patient=rows[PATIENT], last_table="table", last_row="row", last_column="column", last_day="day"
-            )
-        )
+        joined = _days_of(delivery, table, column)
+        parts.append(joined.select("patient", last_table="table", last_row="row", last_column="column", last_day="day"))
     if not parts:
         nobody = days.filter(ibis.literal(False))
         return nobody.select(
@@ -110,7 +120,13 @@ def _started(delivery: Delivery, spec: Spec, latest: Table) -> Table:
     at = next((v.at for v in spec.variables if v.at), "")
     if at in ("", "index"):
         return latest.mutate(start=ibis.literal(0, "int64") if at else no("int64"))
-    days, rows = delivery.days, delivery.tables[spec.table]
-    here = days.filter((days["table"] == spec.table) & (days.column == at))
-    starts = rows.join(here, rows[ROW] == here.row)
-    return latest.join(starts.group_by(patient=starts[PATIENT]).agg(start=starts.day.min()), "patient")
+    starts = _days_of(delivery, spec.table, at)
+    return latest.join(starts.group_by("patient").agg(start=starts.day.min()), "patient")
+
+
+def _days_of(delivery: Delivery, table: str, column: str) -> Table:
+    """Return (patient, table, row, column, day) of a time column, for the rows that count."""
+    rows = delivery.tables[table]
+    rows = rows.filter(rows[FATE].isnull()).select(patient=rows[PATIENT], row=rows[ROW])
+    here = delivery.days.filter((delivery.days["table"] == table) & (delivery.days.column == column))
+    return rows.join(here, "row").select("patient", "table", "row", "column", "day")

@@ -74,15 +74,12 @@ def read_delivery(
     try:
         variables = expand(partner, columns, vocabulary, schema)
     except MappingError as error:
+        problems += scan_rows(session, partner, headers)
         if not problems:
-            problems = scan_rows(session, partner, headers)
-            if not problems:
-                raise
-        problems += error.problems
-    else:
-        problems += [] if not problems else scan_rows(session, partner, headers)
+            raise
+        raise DeliveryError(sort_problems([*problems, *error.problems])) from None
     if problems:
-        raise DeliveryError(sort_problems(problems))
+        raise DeliveryError(sort_problems([*problems, *scan_rows(session, partner, headers)]))
     return variables, land(session, partner, variables, headers)
 
 
@@ -191,10 +188,21 @@ def land(
         mine = [v for v in variables if v.table == spec.name and not v.derived]
         with _one_fault(spec, problems):
             landed[spec.name], faults = _land_either_way(session, partner, spec, headers[spec.name], mine)
+            faults += _pasted_headers(session, partner, spec, landed[spec.name].table)
             problems.extend(faults or _no_rows(spec, landed[spec.name].rows))
     if problems:
         raise DeliveryError(problems)
     return landed
+
+
+def _pasted_headers(session: Session, partner: Partner, spec: TableSpec, table: Table) -> list[Problem]:
+    """Find header lines among the rows, as files pasted together have them: they would be patients."""
+    if spec.patient.column is None:
+        return []
+    header = pseudonym(partner.name, text_literal(spec.patient.column))
+    rows = session.rows(table.filter(table[PATIENT] == header).select(ROW).order_by(ROW))
+    message = "the header stands again among the rows."
+    return [Problem(spec.file, row, spec.patient.column, message, "Deliver each file by itself.") for (row,) in rows]
 
 
 def _no_rows(spec: TableSpec, rows: int) -> list[Problem]:

@@ -63,8 +63,8 @@ def _tied(delivery: Delivery, spec: Spec, link: Link, facts: Facts, instances: T
     if not link.by:
         tied = mine.select("instance", "patient", tie=mine.row.cast("string"))
     else:
-        rows = delivery.tables[spec.table]
-        tied = mine.join(rows, mine.row == rows[ROW]).select("instance", "patient", tie=rows[link.by])
+        rows = delivery.tables[spec.table].select(ROW, link.by).rename(tie=link.by, tied_row=ROW)
+        tied = mine.join(rows, mine.row == rows.tied_row).select("instance", "patient", "tie")
     return tied.join(facts.members, "instance").select("fact", "patient", "tie").distinct()
 
 

@@ -8,12 +8,12 @@ from typing import Final
 
 import ibis
 
-from haemony.engine.plan import choose, days_between, no, scaled, to_date, to_decimal, trimmed, union, whole
+from haemony.engine.plan import choose, days_between, no, scaled, to_date, to_decimal, to_long, trimmed, union, whole
 from haemony.engine.session import Column, Session, Table
 from haemony.graph_loader.fates import DUPLICATE_KEY, UNKNOWN_PATIENT, WHERE
 from haemony.graph_loader.read import PATIENT, ROW, Landed
 from haemony.mappings.expression import to_ibis
-from haemony.mappings.model import Partner, Variable
+from haemony.mappings.model import Partner, TableSpec, Variable
 from haemony.ontology.schema import Schema
 from haemony.ontology.units import factor
 
@@ -62,31 +62,34 @@ def prepare(
     dates = _index_dates(partner, variables, patients)
     tables = {}
     for name, table in patients.items():
-        spec = partner.tables[name]
-        table = table.mutate(**{c: _without_empty_list(table[c], mark) for c, mark in spec.split.items()})
-        derived = table.mutate(
-            **{column: to_ibis(text, table, decimal_mark=spec.decimal) for column, text in spec.derive.items()}
-        )
-        kept = (
-            to_ibis(spec.where.keep, table, decimal_mark=spec.decimal).fill_null(False)
-            if spec.where
-            else ibis.literal(True)
-        )
-        known = derived.left_join(roster, derived[PATIENT] == roster.patient)
-        fate = choose(
-            [
-                (known.patient.isnull(), ibis.literal(UNKNOWN_PATIENT)),
-                (known.times > 1, ibis.literal(DUPLICATE_KEY)),
-                (~kept, ibis.literal(WHERE)),
-            ],
-            no("string"),
-        )
-        rows = known.mutate(**{FATE: fate}).drop("patient", "times")
+        rows = _with_fate(_with_derived(table, partner.tables[name]), partner.tables[name], roster)
         tables[name] = session.lay(_with_index_date(rows, dates), f"rows/table.{name}")
     wanted = time_columns(schema, partner, variables)
     days = session.lay(_days(partner, variables, tables, wanted), "rows/days")
     unreadable = session.lay(_unreadable(partner, variables, tables, wanted), "rows/unreadable")
     return Delivery(partner, tuple(variables), tables, roster.filter(roster.times == 1), days, unreadable, landed)
+
+
+def _with_derived(table: Table, spec: TableSpec) -> Table:
+    table = table.mutate(**{c: _without_empty_list(table[c], mark) for c, mark in spec.split.items()})
+    derived = {name: to_ibis(text, table, decimal_mark=spec.decimal) for name, text in spec.derive.items()}
+    return table.mutate(**derived)
+
+
+def _with_fate(table: Table, spec: TableSpec, roster: Table) -> Table:
+    """Say of each row why it is out, if it is."""
+    kept = ibis.literal(True)
+    if spec.where:
+        kept = to_ibis(spec.where.keep, table, decimal_mark=spec.decimal).fill_null(False)
+    table = table.mutate(haemony_kept=kept)
+    once = roster.select(haemony_key="patient", haemony_times="times")
+    known = table.left_join(once, table[PATIENT] == once.haemony_key)
+    reasons = [
+        (known.haemony_key.isnull(), ibis.literal(UNKNOWN_PATIENT)),
+        (known.haemony_times > 1, ibis.literal(DUPLICATE_KEY)),
+        (~known.haemony_kept, ibis.literal(WHERE)),
+    ]
+    return known.mutate(**{FATE: choose(reasons, no("string"))}).drop("haemony_key", "haemony_times", "haemony_kept")
 
 
 def _without_empty_list(text: Column, separator: str) -> Column:
@@ -140,8 +143,8 @@ def _days(
         mine = tuple(v for v in variables if v.table == name)
         rows, clock = tables[name], Clock(mine, partner.tables[name].decimal, partner.index.relative)
         wide = rows.select(ROW, **{c: day_of(rows, c, clock).cast("int64") for c in columns})
-        long = wide.pivot_longer(list(columns), names_to="column", values_to="day")
-        parts.append(_placed(long.filter(long.day.notnull()), name).select("table", "row", "column", "day"))
+        long = to_long(wide, columns, [ROW])
+        parts.append(long.select(table=ibis.literal(name), row=long[ROW], column="column", day="text"))
     if parts:
         return union(parts)
     some = next(iter(tables.values()))
@@ -162,10 +165,6 @@ def _unreadable(
         bad = rows.filter(text.notnull() & read.isnull())
         parts.append(bad.select(table=ibis.literal(v.table), row=bad[ROW], column=ibis.literal(v.column)))
     return union(parts) if parts else _none(next(iter(tables.values())))
-
-
-def _placed(long: Table, name: str) -> Table:
-    return long.mutate(table=ibis.literal(name), row=long[ROW])
 
 
 def _none(some: Table) -> Table:

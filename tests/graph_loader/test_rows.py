@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.graph_loader.partners import Run, Ward, check_ledger, lines
@@ -268,3 +270,41 @@ def test_keys_by_an_expression_or_a_sample_sheet(station: Run) -> None:
 def test_the_ledger_adds_up(station: Run) -> None:
     texts = {name: str(STATION.files[spec.file]).splitlines() for name, spec in station.partner.tables.items()}
     check_ledger(station, {name: (len(text) - 1, text[0].split(";")) for name, text in texts.items()})
+
+
+# --- names of columns ------------------------------------------------------------------------------------------------
+
+NAMES = ("patient", "day", "row", "table", "column", "times", "file", "concept", "text")
+
+
+def test_columns_may_be_named_like_those_of_the_plan(tmp_path: Path) -> None:
+    ward = Ward(
+        """
+patients: people
+index: {event: diagnosis, relative: true}
+last_contact: [people.day, visits.day]
+tables:
+  people: {file: people.csv, patient: patient}
+  visits: {file: visits.csv, patient: {column: patient, through: people.table}, at: day}
+""",
+        [
+            row("people", "patient", "key"),
+            row("people", "table", "key"),
+            row("people", "PFS", record="Outcome#pfs", field="days", unit="d", at="index"),
+            row("people", "day", "context", at="index"),
+            *(row("people", n, "context") for n in NAMES if n not in ("patient", "table", "day")),
+            row("visits", "patient", "key"),
+            row("visits", "row", record="Measurement", field="value", unit="g/dL"),
+            *(row("visits", n, "context") for n in NAMES if n not in ("patient", "row")),
+        ],
+        [meaning("ward:people.PFS", "haemony:progression-free-survival"), meaning("ward:visits.row", "OMOP:3000963")],
+        {
+            "people.csv": f"{','.join(NAMES)},PFS\n" + "a,9,x,t1,x,x,x,x,x,\nb,9,x,t2,x,x,x,x,x,5\n",
+            "visits.csv": f"{','.join(NAMES)}\n" + "t1,20,9.5,x,x,x,x,x,x\nt2,3,10,x,x,x,x,x,x\n",
+        },
+    )
+    result = ward.run(tmp_path)
+    assert result.values("Measurement", "p2", "value", "day") == [(9.5, 20)]
+    assert result.values("Outcome", "p2", "days", "event") == [(20.0, False)]
+    assert result.values("Outcome", "p3", "days", "event") == [(5.0, True)]
+    check_ledger(result, {"people": (2, [*NAMES, "PFS"]), "visits": (2, NAMES)})
