@@ -24,7 +24,7 @@ from haemony.engine.errors import BuildError, HaemonyError
 from haemony.engine.plan import no, texts
 from haemony.engine.session import Column, Session, Table
 from haemony.graph_loader.fates import DEPENDENT, LOADED, QUARANTINED
-from haemony.graph_loader.graph import project
+from haemony.graph_loader.graph import MAPPING_COLUMNS, project
 from haemony.graph_loader.harmonise import Harmonised, account, harmonise
 from haemony.graph_loader.ledger import TOLERATED
 from haemony.graph_loader.records import shared_records
@@ -293,21 +293,6 @@ def _lost_uses(result: Harmonised, fates: Table) -> Table:
     ended = result.ended.filter(result.ended.state == QUARANTINED).select(*cell, lost="reason")
     loaded = fates.filter(fates.fate == LOADED).join(lost.union(ended).distinct(), list(cell))
     return loaded.mutate(reason=loaded.lost).select(*fates.columns)
-
-
-MAPPING_COLUMNS: Final = (
-    "partner",
-    "file",
-    "line",
-    "subject",
-    "predicate",
-    "object",
-    "author",
-    "reviewer",
-    "date",
-    "justification",
-    "comment",
-)
 
 
 def _write_mappings(session: Session, partner: Partner, out: Path) -> None:

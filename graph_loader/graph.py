@@ -37,7 +37,8 @@ _PROPERTY: dict[str, tuple[PropertyType, PropertyType]] = {
     "integer": ("integer", "list of integer"),
     "boolean": ("boolean", "list of boolean"),
 }
-_MAPPING_ROW = (
+#: A line of a partner's dictionary or concept file, as a build keeps it.
+MAPPING_COLUMNS = (
     "partner",
     "file",
     "line",
@@ -80,7 +81,7 @@ class _Projection:
             self._view(f"records/{cls.name}.parquet", cls.name, _record_columns(cls))
         self._view("records/Panel.parquet", "Panel", {"id": "VARCHAR", "covers": "BIGINT[]"})
         self._view("records/tested.parquet", "tested", {"patient": "VARCHAR", "panel": "VARCHAR", "day": "BIGINT"})
-        self._view("mappings.parquet", "mapping", {c: "INTEGER" if c == "line" else "VARCHAR" for c in _MAPPING_ROW})
+        self._view("mappings.parquet", "mapping", {c: "INTEGER" if c == "line" else "VARCHAR" for c in MAPPING_COLUMNS})
         self._vocabulary()
         nodes = tuple(self._node(label, columns, query) for label, columns, query in self._nodes())
         pairs: dict[tuple[str, str, str], list[str]] = defaultdict(list)
@@ -177,8 +178,10 @@ class _Projection:
         )
         yield "Panel", _strings("id"), 'SELECT DISTINCT id FROM "all Panel"'
         yield "Dataset", _strings("id", "build", "built_at", "vocabulary"), self._dataset_query()
-        line = tuple(Property(c, "integer" if c == "line" else "string") for c in _MAPPING_ROW)
-        query = f'SELECT DISTINCT ON (id) {_mapping_id()} AS id, {_list(_MAPPING_ROW)} FROM "all mapping" ORDER BY id'
+        line = tuple(Property(c, "integer" if c == "line" else "string") for c in MAPPING_COLUMNS)
+        query = (
+            f'SELECT DISTINCT ON (id) {_mapping_id()} AS id, {_list(MAPPING_COLUMNS)} FROM "all mapping" ORDER BY id'
+        )
         yield "MappingRow", (*_strings("id"), *line), query
 
     def _dataset_query(self) -> str:
