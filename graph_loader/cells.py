@@ -7,6 +7,7 @@ long for a hundred columns as for one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import ibis
 
@@ -35,6 +36,13 @@ from haemony.graph_loader.readings import read_distinct
 from haemony.graph_loader.rows import FATE, INDEX_DATE, Delivery
 from haemony.ontology.schema import Schema
 from haemony.ontology.vocabulary import Vocabulary
+
+#: What a cell carries on as it is.
+CARRIED: Final = tuple(
+    "table row part column text variable spec class field qualifier patient reads reader "
+    "unit lead names tests denies state reason number precision bound truth string clones sex_chromosomes findings "
+    "answer start_day".split()
+)
 
 
 def read_cells(
@@ -130,36 +138,7 @@ def _read(
         c.own_concepts,
     )
     return c.select(
-        "table",
-        "row",
-        "part",
-        "column",
-        "text",
-        "variable",
-        "spec",
-        "class",
-        "field",
-        "qualifier",
-        "patient",
-        "reads",
-        "reader",
-        "unit",
-        "lead",
-        "names",
-        "tests",
-        "denies",
-        "state",
-        "reason",
-        "number",
-        "precision",
-        "bound",
-        "truth",
-        "string",
-        "clones",
-        "sex_chromosomes",
-        "findings",
-        "answer",
-        "start_day",
+        *CARRIED,
         broad=c.broad | c.value_broad.fill_null(False),
         concepts=concepts,
         unit_read=ibis.coalesce(c.value_unit, c.code_unit),

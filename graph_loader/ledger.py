@@ -45,55 +45,50 @@ def cell_fates(session: Session, delivery: Delivery, uses: Table) -> Table:
     ``uses`` has the columns of ``USE``, any number a cell. A derived column's uses count for the columns it reads; a
     context cell shares the fate of the cells that use it.
     """
+    filled = union([_filled(delivery, name) for name in delivery.tables])
+    cell = ["table", "row", "column"]
+    joined = filled.join(_roles(session, delivery), ["table", "column"])
+    joined = joined.left_join(_best_uses(session, delivery, uses), cell).drop(*(f"{c}_right" for c in cell))
+    unreadable = delivery.unreadable.mutate(unreadable=ibis.literal(True))
+    joined = joined.left_join(unreadable, cell).drop(*(f"{c}_right" for c in cell))
+    out_of_row = joined.row_fate.notnull() & joined.use.isin(["map", "context", "key"])
+    rules = [
+        (joined.use == "ignore", IGNORED, "ignore"),
+        (joined.unreadable.notnull() & joined.row_fate.isnull(), QUARANTINED, "unreadable-date"),
+        (joined.fate.notnull(), joined.fate, joined.reason),
+        (out_of_row & (joined.row_fate == WHERE), IGNORED, WHERE),
+        (out_of_row, QUARANTINED, joined.row_fate),
+        (joined.use == "key", LOADED, ""),
+    ]
+    return session.lay(
+        joined.select(
+            *cell,
+            "text",
+            fate=choose([(when, fate) for when, fate, _ in rules], ibis.literal(IGNORED)),
+            reason=choose([(when, reason) for when, _, reason in rules], ibis.literal(NO_USE)),
+            rule=ibis.ifelse((joined.use != "ignore") & joined.rule.notnull(), joined.rule, joined.own_rule),
+        ),
+        "ledger/cells",
+    )
+
+
+def _best_uses(session: Session, delivery: Delivery, uses: Table) -> Table:
+    """Return the best use of each cell: its own, that of a column which reads it, or that of any cell of its row."""
     carried = _carried(session, delivery)
     named = uses.join(carried, [("table", "table"), ("column", "user")], rname="c_{name}")
     spread = named.select("table", "row", column=named.delivered, fate="fate", reason="reason", rule="rule")
-    best_of_row = _best(uses, ["table", "row"])
-    whole = best_of_row.join(carried.filter(carried.user == "*"), "table").select(
-        "table", "row", column="delivered", fate="fate", reason="reason", rule="rule"
-    )
-    best = session.lay(_best(union([uses.select(*USE), spread, whole]), ["table", "row", "column"]), "ledger/best")
-    filled = union([_filled(delivery, name) for name in delivery.tables])
-    roles = session.table(
-        "ledger/roles",
-        {"table": pa.string(), "column": pa.string(), "use": pa.string(), "own_rule": pa.string()},
-        [
-            (v.table, v.column, v.use, f"{delivery.partner.name}/{DICTIONARY}:{v.line}")
-            for v in delivery.variables
-            if not v.derived
-        ],
-    )
-    joined = filled.join(roles, ["table", "column"]).left_join(best, ["table", "row", "column"])
-    joined = joined.drop("table_right", "row_right", "column_right")
-    unreadable = delivery.unreadable.mutate(unreadable=ibis.literal(True))
-    joined = joined.left_join(unreadable, ["table", "row", "column"]).drop("table_right", "row_right", "column_right")
-    blank_time = joined.unreadable.notnull() & joined.row_fate.isnull()
-    out_of_row = joined.row_fate.notnull() & joined.use.isin(["map", "context", "key"])
-    fate = choose(
-        [
-            (joined.use == "ignore", ibis.literal(IGNORED)),
-            (blank_time, ibis.literal(QUARANTINED)),
-            (joined.fate.notnull(), joined.fate),
-            (out_of_row & (joined.row_fate == WHERE), ibis.literal(IGNORED)),
-            (out_of_row, ibis.literal(QUARANTINED)),
-            (joined.use == "key", ibis.literal(LOADED)),
-        ],
-        ibis.literal(IGNORED),
-    )
-    reason = choose(
-        [
-            (joined.use == "ignore", ibis.literal("ignore")),
-            (blank_time, ibis.literal("unreadable-date")),
-            (joined.fate.notnull(), joined.reason),
-            (out_of_row, joined.row_fate),
-            (joined.use == "key", ibis.literal("")),
-        ],
-        ibis.literal(NO_USE),
-    )
-    rule = ibis.ifelse((joined.use != "ignore") & joined.rule.notnull(), joined.rule, joined.own_rule)
-    return session.lay(
-        joined.select("table", "row", "column", "text", fate=fate, reason=reason, rule=rule), "ledger/cells"
-    )
+    of_row = _best(uses, ["table", "row"]).join(carried.filter(carried.user == "*"), "table")
+    whole = of_row.select("table", "row", column="delivered", fate="fate", reason="reason", rule="rule")
+    best = _best(union([uses.select(*USE), spread, whole]), ["table", "row", "column"])
+    return session.lay(best, "ledger/best")
+
+
+def _roles(session: Session, delivery: Delivery) -> Table:
+    """Return how the dictionary uses each delivered column."""
+    columns = {"table": pa.string(), "column": pa.string(), "use": pa.string(), "own_rule": pa.string()}
+    name = delivery.partner.name
+    rows = [(v.table, v.column, v.use, f"{name}/{DICTIONARY}:{v.line}") for v in delivery.variables if not v.derived]
+    return session.table("ledger/roles", columns, rows)
 
 
 def _filled(delivery: Delivery, name: str) -> Table:
