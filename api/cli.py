@@ -6,9 +6,10 @@ or ``schema`` need neither.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.text import Text
@@ -22,6 +23,8 @@ from haemony.engine.errors import HaemonyError, MappingError, Problem
 
 #: What a shell expects of a command that was stopped with Ctrl-C.
 INTERRUPTED = 130
+#: Set to 1, an unexpected error shows its traceback.
+DEBUG = "HAEMONY_DEBUG"
 
 
 class Door(TyperGroup):
@@ -35,13 +38,38 @@ class Door(TyperGroup):
             show_problems(error.problems)
             raise typer.Exit(1) from None
         except OSError as error:
-            if error.filename is None:
+            if isinstance(error, BrokenPipeError):
                 raise
+            if error.filename is None:
+                _unexpected(error, ctx)
             show_problems([Problem(str(error.filename), None, "", f"{error.strerror}.")])
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             note("Stopped. The build that was current before is still the current one.")
             raise typer.Exit(INTERRUPTED) from None
+        except (typer.Exit, typer.Abort, typer.TyperException):
+            raise
+        except Exception as error:
+            _unexpected(error, ctx)
+
+
+def _unexpected(error: Exception, ctx: Any) -> NoReturn:
+    """Say that Haemony itself failed, and in which command.
+
+    An engine's own text may repeat delivered values, so only who asks for it gets to see it.
+    """
+    if os.environ.get(DEBUG) == "1":
+        raise error
+    command = f"running haemony {ctx.invoked_subcommand}" if ctx.invoked_subcommand else "starting"
+    show_problems(
+        [
+            Problem(
+                "", None, "", f"something went wrong inside Haemony ({type(error).__name__}) while {command};",
+                f"run again with {DEBUG}=1 to see the traceback, which may show values.",
+            )
+        ]
+    )  # fmt: skip
+    raise typer.Exit(1) from None
 
 
 app = typer.Typer(
@@ -86,12 +114,13 @@ def demo(
     ctx: typer.Context,
     patients: Annotated[int, typer.Option(min=2, help="Patients of both hospitals together.")] = 2000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = 1,
+    as_json: Json = False,
 ) -> None:
     """Make up two hospitals' data, build the graph, and ask it three questions."""
     from haemony.api.tour import TOLERATED
     from haemony.api.tour import demo as tour
 
-    tour(workbench_of(ctx, tolerate=TOLERATED), patients, seed)
+    tour(workbench_of(ctx, tolerate=TOLERATED), patients, seed, as_json=as_json)
 
 
 @app.command("demo-data", epilog="Example: haemony demo-data --patients 1000 --seed 7 my-data")
@@ -170,13 +199,23 @@ def report(
     single: Annotated[
         bool, typer.Option("--issues", help="List single quarantined and overruled cells, by file, row, column.")
     ] = False,
+    shacl: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the broken rules as a standard SHACL report in Turtle.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show where every delivered cell went, what is quarantined and why, what is wanted, which rules are broken."""
-    from haemony.api.report import ISSUE, issues, read_report
+    from haemony.api.report import ISSUE, issues, read_report, write_shacl
     from haemony.api.report_view import view
 
     workbench = workbench_of(ctx)
+    if shacl:
+        results = write_shacl(workbench.current, workbench.shapes, shacl, partner, workbench.schema)
+        if as_json:
+            show_json({"file": str(shacl), "results": results})
+        else:
+            show(Text(f"{shacl}: {count(results, 'result')}"))
+        return
     if single:
         show_rows(ISSUE, issues(workbench.current, partner), Format.json if as_json else Format.csv)
         return

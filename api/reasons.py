@@ -16,6 +16,7 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
     "unreadable-date": ("not a date of the format", "check `format`, or have the date corrected"),
     "unreadable-text": ("the nomenclature cannot read it", "map the text in concepts.sssom.tsv, or have it corrected"),
     "unreadable-lead": ("what names the record could not be read", "repair that cell"),
+    "required-missing": ("the record lacks a field that its class requires", "ask the partner for it, or map it"),
     "unknown-unit": ("no such unit, or none that converts", "map it with haemony:mapsToUnit"),
     "no-clock": ("a time whose start is not known", "ask for the date that `at`, or day 0, names"),
     "unknown-patient": ("the roster has no such patient", "ask the partner; check `patient` of the table"),
@@ -43,6 +44,8 @@ FLAGS: Final[dict[str, str]] = {
     "duplicate-row": "rows of one column said the same more than once",
     "panel-silent": "a flag is set where a panel that covers it found nothing",
     "dependent": "referred to a record that is quarantined",
+    "date-known-to-the-month": "a date was delivered as a month: its day is the middle of it",
+    "date-known-to-the-year": "a date was delivered as a year: its day is the middle of it",
 }
 
 

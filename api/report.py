@@ -17,6 +17,7 @@ from haemony.engine.errors import BuildError
 from haemony.graph_loader.fates import FATES, IGNORED, LOADED, OVERRULED, QUARANTINED
 from haemony.graph_loader.shapes import read_shapes, shape_id
 from haemony.mappings.curie import nearest
+from haemony.ontology.schema import Schema
 
 WANTED: Final = "concept-wanted"
 
@@ -183,6 +184,17 @@ def rule_texts(shapes: Sequence[Path]) -> dict[str, str]:
     """Return the message of each shape, without the values that a record would put in."""
     graph = read_shapes(shapes)
     return {shape_id(s): re.sub(r"\{\w+\}", "…", str(text)) for s, text in graph.subject_objects(SH.message)}
+
+
+def write_shacl(
+    build: Path, shapes: Sequence[Path], out: Path, partner: str | None = None, schema: Schema | None = None
+) -> int:
+    """Write the broken rules of one partner, or of all, as a SHACL validation report in Turtle; return their number."""
+    from haemony.graph_loader.validate import report_graph
+
+    names = [partner_in(build, partner)] if partner else sorted(p.name for p in (build / "partners").iterdir())
+    found = [build / "partners" / name / "violations.parquet" for name in names]
+    return report_graph(found, read_shapes(shapes, schema), out, schema)
 
 
 #: What ``issues`` says of a cell.

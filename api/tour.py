@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rich.text import Text
 
-from haemony.api.console import Steps, count, show, table
+from haemony.api.console import Steps, count, show, show_json, table
 from haemony.api.query_library import Result, get_query, run_query
 from haemony.api.report_view import bar, legend
 from haemony.api.workbench import Workbench
@@ -43,7 +43,7 @@ NEXT: Final = (
 )
 
 
-def demo(workbench: Workbench, patients: int, seed: int) -> None:
+def demo(workbench: Workbench, patients: int, seed: int, *, as_json: bool = False) -> None:
     """Make up data, build it, and show what can be asked."""
     folder = workbench.settings.build / DATA
     with Steps() as steps:
@@ -51,12 +51,24 @@ def demo(workbench: Workbench, patients: int, seed: int) -> None:
         written = generate(folder, patients, seed)
         partners, _ = workbench.deliveries(list(CENTRES), folder)
         summaries = workbench.build(partners.values(), folder, steps)
+    if as_json:
+        show_json({"built": [summary.__dict__ for summary in summaries], "answers": _answers(workbench)})
+        return
     show_summaries(summaries)
     show(_mistakes(written))
     for question, name, given, columns in QUESTIONS:
         with workbench.store() as store:
             show_answer(question, name, given, run_query(store, name, given, vocabulary=workbench.vocabulary), columns)
     show(Text("Try next", style="bold"), table(("", ""), NEXT))
+
+
+def _answers(workbench: Workbench) -> dict[str, list[dict[str, Any]]]:
+    """Return the answers to the questions, by the name of the query."""
+    with workbench.store() as store:
+        return {
+            name: run_query(store, name, given, vocabulary=workbench.vocabulary).dicts()
+            for _, name, given, _ in QUESTIONS
+        }
 
 
 def show_summaries(summaries: Sequence[PartnerSummary]) -> None:

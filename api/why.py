@@ -101,8 +101,8 @@ class Chain:
         _branch(root, "breaks", [f"{b.shape} ({b.severity}) {b.message}" for b in self.broken])
         _branch(root, "source cells", [_cell_line(cell) for cell in self.sources])
         _branch(root, "mapping rows", [_mapping_line(line) for line in self.mappings])
-        found = [f"{c.field}: {c.name} ({c.vocabulary} {c.code}, concept {c.id})" for c in self.concepts]
-        _branch(root, f"concepts, release {self.release}" if self.release else "concepts", found)
+        title = f"concepts, release {self.release}" if self.release else "concepts"
+        _branch(root, title, [_concept_line(link) for link in self.concepts])
         _branch(root, "referred to by", [f"{n} {name}" for name, n in self.referred_by.items()])
         return root
 
@@ -269,6 +269,11 @@ def _cell_line(cell: SourceCell) -> str:
     text = "" if cell.text is None else f" = {cell.text!r}"
     made = f" → {cell.field}" if cell.field else ""
     return f"{cell.partner} · {cell.table} · {cell.file}, row {cell.row}, column {cell.column}{text}{made}"
+
+
+def _concept_line(link: ConceptLink) -> str:
+    """Say which concept a field names; a concept that its vocabulary gives no code has none to show."""
+    return f"{link.field}: {link.name} ({f'{link.vocabulary} {link.code}'.strip()}, concept {link.id})"
 
 
 def _mapping_line(line: MappingLine) -> str:

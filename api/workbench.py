@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 from haemony.api.settings import Settings
 from haemony.engine.errors import BuildError, DeliveryError, MappingError, Problem
 from haemony.engine.session import Session
-from haemony.graph_loader.build import GRAPH, PartnerSummary, Request, build, current_build
+from haemony.graph_loader.build import CURRENT, GRAPH, PARTIAL, PartnerSummary, Request, build, current_build
 from haemony.graph_loader.read import Header, read_headers, read_secret, scan_rows
 from haemony.graph_loader.stores.ladybug import LadybugStore
 from haemony.mappings.curie import nearest
@@ -60,8 +63,8 @@ class Workbench:
     def deliveries(self, names: Sequence[str], data: Path) -> tuple[dict[str, Partner], dict[str, str]]:
         """Return the partners to build from a folder, and why others are left out.
 
-        Without names these are all partners whose files are there. Raises one error with every fault of all three
-        files of every partner and of the structure of what they deliver.
+        Without names these are all partners of whom any file is there. Raises one error with every fault of all three
+        files of every partner and of the structure of what they deliver: a file that is missing is one.
         """
         if not data.is_dir():
             raise DeliveryError([Problem(str(data), None, "", "there is no such folder.", "Pass another --data.")])
@@ -73,11 +76,9 @@ class Workbench:
         for name in [n for n in dict.fromkeys(names or found) if n in found]:
             own: list[Problem] = []
             partner = inspect_partner(found[name], self.vocabulary, self.schema, own)
-            missing = [t.file for t in partner.tables.values() if not (data / t.file).is_file()] if partner else []
-            if not names and missing:
-                left_out[name] = f"{missing[0]} is not there" + (
-                    f", nor {len(missing) - 1} more" if missing[1:] else ""
-                )
+            files = [table.file for table in partner.tables.values()] if partner else []
+            if not names and files and not any((data / file).is_file() for file in files):
+                left_out[name] = self._left_out(name, files)
                 continue
             problems += own
             if partner:
@@ -85,12 +86,19 @@ class Workbench:
                 headers[name], faults = self._headers(partner, data)
                 problems += faults
         if problems:
-            problems += [p for name in chosen for p in _broken_rows(chosen[name], headers[name])]
+            with _working_folder(self.settings.build) as folder:
+                problems += [p for name in chosen for p in _broken_rows(folder / name, chosen[name], headers[name])]
             in_mappings = all(p.file.endswith((".tsv", ".yaml")) for p in problems)
             raise (MappingError if in_mappings else DeliveryError)(dict.fromkeys(problems))
         if not chosen:
             raise BuildError([Problem(name, None, "", f"left out: {why}.") for name, why in left_out.items()])
         return chosen, left_out
+
+    def _left_out(self, name: str, files: Sequence[str]) -> str:
+        """Say why a partner is left out, and that the graph keeps what the former build holds of it."""
+        why = f"{files[0]} is not there" + (f", nor {len(files) - 1} more" if files[1:] else "")
+        held = (self.settings.build / CURRENT / "partners" / name).is_dir()
+        return f"{why}; what the former build holds of it stays in the graph" if held else why
 
     def _headers(self, partner: Partner, data: Path) -> tuple[dict[str, Header], list[Problem]]:
         """Return the headers of a delivery, and what they show to be wrong; a build would find it only in its turn."""
@@ -127,7 +135,22 @@ def _unknown(name: str, found: Iterable[str]) -> Problem:
     return Problem("", None, "", f"there is no partner {name!r}.", nearest(name, list(found)))
 
 
-def _broken_rows(partner: Partner, headers: Mapping[str, Header]) -> list[Problem]:
+def _broken_rows(folder: Path, partner: Partner, headers: Mapping[str, Header]) -> list[Problem]:
     """Return the broken rows of a delivery that is refused anyway, so that they are listed with the rest."""
-    with TemporaryDirectory() as folder, Session(Path(folder)) as session:
+    with Session(folder) as session:
         return scan_rows(session, partner, headers)
+
+
+@contextmanager
+def _working_folder(build_folder: Path) -> Iterator[Path]:
+    """Make a private folder below the build folder for copies of what is delivered, and remove it afterwards.
+
+    It is named as a build that is not complete: where this process is killed, the next build clears it away.
+    """
+    folder = build_folder / "builds" / f"check-{uuid4().hex[:6]}.{os.getpid()}{PARTIAL}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

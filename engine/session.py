@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,26 @@ Table = Any
 Column = Any
 
 
+def alive(process: str) -> bool:
+    """Tell whether a process still runs: the one whose number stands in the name of a file that it was writing."""
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def quoted(text: str) -> str:
+    """Return a text as a constant of SQL.
+
+    >>> quoted("O'Neill")
+    "'O''Neill'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
 class Session:
     """Own one connection and a working folder in which every stage of a plan is laid down as Parquet."""
 
@@ -27,10 +48,10 @@ class Session:
         # DuckDB's in_clause pass turns each IN list of five or more constants into a join per column.
         self.sql("SET disabled_optimizers = 'in_clause'")
         self.sql("SET autoinstall_known_extensions = false")
-        self.sql(f"SET temp_directory = '{folder / 'spill'}'")
+        self.sql(f"SET temp_directory = {quoted(str(folder / 'spill'))}")
         self.sql("SET enable_progress_bar = false")
         if memory:
-            self.sql(f"SET memory_limit = '{memory}'")
+            self.sql(f"SET memory_limit = {quoted(memory)}")
 
     def __enter__(self) -> Session:
         return self

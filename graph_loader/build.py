@@ -6,10 +6,12 @@ have it open even after, the former build stays whole.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -17,12 +19,13 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+import duckdb
 import ibis
 import pyarrow as pa
 
-from haemony.engine.errors import BuildError, HaemonyError
+from haemony.engine.errors import BuildError, HaemonyError, Problem
 from haemony.engine.plan import no, texts
-from haemony.engine.session import Column, Session, Table
+from haemony.engine.session import Column, Session, Table, alive
 from haemony.graph_loader.fates import DEPENDENT, LOADED, QUARANTINED
 from haemony.graph_loader.graph import MAPPING_COLUMNS, project
 from haemony.graph_loader.harmonise import Harmonised, account, harmonise
@@ -49,7 +52,7 @@ class Request:
 
     partners: Mapping[str, tuple[Partner, Path]]
     folder: Path
-    secret: str
+    secret: str = field(repr=False)
     shapes: tuple[Path, ...]
     tolerated: float = TOLERATED
     processes: int = 2
@@ -85,6 +88,26 @@ def build(
 
     Raises every problem of every partner at once; then the former build stays as it was.
     """
+    request.folder.mkdir(parents=True, exist_ok=True)
+    with _alone(request.folder):
+        return _build(request, schema, vocabulary, progress)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the build folder for one build: a second one would carry over what the first replaces."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BuildError(f"another build is writing to {folder}. Wait until it has ended.") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _build(request: Request, schema: Schema, vocabulary: Vocabulary, progress: Progress) -> list[PartnerSummary]:
     target = _new_build(request.folder)
     try:
         summaries = _partners(request, target, schema, vocabulary, progress)
@@ -105,22 +128,11 @@ def _new_build(folder: Path) -> Path:
     builds.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     for abandoned in builds.glob(f"*{PARTIAL}"):
-        if not _alive(abandoned.name.removesuffix(PARTIAL).rpartition(".")[2]):
+        if not alive(abandoned.name.removesuffix(PARTIAL).rpartition(".")[2]):
             shutil.rmtree(abandoned, ignore_errors=True)  # it may hold what a killed build was reading
     target = builds / f"{stamp}-{uuid4().hex[:6]}.{os.getpid()}{PARTIAL}"
     target.mkdir(mode=0o700)
     return target
-
-
-def _alive(process: str) -> bool:
-    """Tell whether a process still runs: the one that writes a build, by the name of the build's folder."""
-    try:
-        os.kill(int(process), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _partners(
@@ -133,6 +145,9 @@ def _partners(
             summaries.append(_partner(request, partner, data, target, schema, vocabulary, partial(progress, name)))
         except HaemonyError as error:
             problems.append(error)
+        except duckdb.Error as error:  # its own message may repeat delivered values
+            place = Problem(name, None, "", f"the engine failed ({type(error).__name__}).", "Please report it.")
+            problems.append(BuildError([place]))
     if problems:
         kind = type(problems[0]) if len({type(p) for p in problems}) == 1 else BuildError
         raise kind([p for error in problems for p in error.problems])
@@ -276,9 +291,7 @@ def _write_sources(session: Session, result: Harmonised, outcast: Table, fates: 
     )
     issues = fates.filter(fates.fate == QUARANTINED).union(_lost_uses(result, fates)).join(files, "table")
     session.write(
-        issues.select("table", "file", "row", "column", "fate", "reason", "text", "rule").order_by(
-            "table", "row", "column"
-        ),
+        issues.select("table", "file", "row", "column", "fate", "reason", "rule").order_by("table", "row", "column"),
         out / "issues.parquet",
     )
 
@@ -344,23 +357,33 @@ def _carry_over(request: Request, target: Path) -> None:
         return
     for former in sorted((current / "partners").iterdir()):
         if former.name not in request.partners:
-            shutil.copytree(former, target / "partners" / former.name, copy_function=os.link)
+            shutil.copytree(former, target / "partners" / former.name, copy_function=_link_or_copy)
 
 
 def _build_id(target: Path) -> str:
     return target.name.removesuffix(PARTIAL).rpartition(".")[0]
 
 
+def _link_or_copy(source: str, target: str) -> None:
+    """Link a file, or copy it where the file system has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def _describe(target: Path, vocabulary: Vocabulary, summaries: Sequence[PartnerSummary]) -> None:
-    about = {
+    """Write what the build is; each partner keeps what it was built with when later builds carry it over."""
+    built = {
         "id": _build_id(target),
         "built_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "vocabulary": vocabulary.release,
-        "partners": sorted(p.name for p in (target / "partners").iterdir()),
     }
-    (target / "build.json").write_text(json.dumps(about, indent=2) + "\n")
+    partners = sorted(p.name for p in (target / "partners").iterdir())
+    (target / "build.json").write_text(json.dumps({**built, "partners": partners}, indent=2) + "\n")
     for summary in summaries:
-        (target / "partners" / summary.name / "summary.json").write_text(json.dumps(summary.__dict__, indent=2) + "\n")
+        about = {**summary.__dict__, "built": built}
+        (target / "partners" / summary.name / "summary.json").write_text(json.dumps(about, indent=2) + "\n")
 
 
 def _become_current(folder: Path, target: Path) -> None:

@@ -195,7 +195,8 @@ def _merged(cls: RecordClass, own: Table, members: Table, partner: str, preferre
     merged["concept_key"] = all_.concept_key.arbitrary(where=all_.is_own)
     if preferred:
         all_ = all_.mutate(**{f.name: _of_first_table(all_, f.name) for f in fields})
-    all_ = all_.mutate(place=_place(cls, all_))
+    chosen = {f"chosen {f.name}": _finest(all_, f) for f in fields if _is_number(f)}
+    all_ = all_.mutate(place=_place(cls, all_), **chosen)
     for field in fields:
         merged[field.name], merged[f"disputed {field.name}"] = _agreed(field, all_)
         if field.kind == "decimal":
@@ -222,23 +223,39 @@ def _of_first_table(all_: Table, field: str) -> Column:
     return ibis.ifelse(all_["rank"] == first, all_[field], no(str(all_[field].type())))
 
 
+def _is_number(field: Field) -> bool:
+    return field.kind == "decimal" and field.role != "derived"
+
+
+def _finest(all_: Table, field: Field) -> Column:
+    """Return, for each member, the most precise number that any member of its fact gives for a field."""
+    number = all_[field.name]
+    order = [number.isnull(), all_[precision_of(field.name)], all_.instance]
+    return number.first(include_null=True).over(ibis.window(group_by=all_.fact, order_by=order))
+
+
+def _parted(number: Column, chosen: Column, precision: Column) -> Column:
+    """Tell whether two numbers differ by more than rounding to the first one's last place could part them."""
+    distance = (number.cast("decimal(38,6)") - chosen.cast("decimal(38,6)")).abs()
+    return (number != chosen) & (distance * 2 > precision)
+
+
 def _agreed(field: Field, all_: Table) -> tuple[Column, Column]:
     """Return the value on which members agree, else null, and whether they dispute it.
 
-    Numbers agree that differ by no more than rounding to the coarser of their last places could part them. What was
-    delivered beside a number comes from the member that the number comes from.
+    Numbers agree with the most precise one that rounding to their own last place gives from it. What was delivered
+    beside a number comes from the member that the number comes from.
     """
     column, filled = all_[field.name], all_[field.name].notnull()
     if field.role == "derived":
         return column.argmin(all_.place, where=filled), ibis.literal(False)
-    if field.kind == "decimal":
-        precision = all_[precision_of(field.name)]
-        agree = ((column.max() - column.min()) * 2 <= precision.max(where=filled)).fill_null(True)
-        agree = agree | (column.nunique() <= 1)
-        value = column.argmin(precision.fill_null(0), where=filled)
+    if _is_number(field):
+        chosen = all_[f"chosen {field.name}"]
+        disputed = _parted(column, chosen, all_[precision_of(field.name)]).any().fill_null(False)
+        value = chosen.max()
     else:
-        agree, value = column.nunique() <= 1, column.max()
-    return ibis.ifelse(agree, value, no(str(column.type()))), ~agree
+        disputed, value = column.nunique() > 1, column.max()
+    return ibis.ifelse(disputed, no(str(column.type())), value), disputed
 
 
 def _overruled(cls: RecordClass, own: Table, members: Table, facts: Table) -> Table:
@@ -248,10 +265,9 @@ def _overruled(cls: RecordClass, own: Table, members: Table, facts: Table) -> Ta
     for field in (f for f in _said_fields(cls) if f.role != "derived"):
         mine, chosen = joined[field.name], joined[f"chosen_{field.name}"]
         differs = mine != chosen
-        if field.kind == "decimal":
+        if _is_number(field):
             place = precision_of(field.name)
-            coarser = ibis.greatest(joined[place], joined[f"chosen_{place}"])
-            differs = differs & ((mine - chosen).abs() * 2 > coarser)
+            differs = _parted(mine, chosen, ibis.greatest(joined[place], joined[f"chosen_{place}"]))
         parts.append(joined.filter(differs.fill_null(False)).select("fact", "instance", field=ibis.literal(field.name)))
     return union([*parts, _none_overruled(own)])
 

@@ -185,13 +185,14 @@ class _Projection:
         yield "MappingRow", (*_strings("id"), *line), query
 
     def _dataset_query(self) -> str:
-        about = self.build / "build.json"
-        described = json.loads(about.read_text()) if about.is_file() else {}
-        values = ", ".join(
-            f"{_text(str(described.get(key, '')))} AS {_name(key)}" for key in ("id", "built_at", "vocabulary")
-        )
-        datasets = 'SELECT DISTINCT dataset AS id FROM "all Patient"'
-        return f"SELECT d.id, b.* RENAME (id AS build) FROM ({datasets}) d, (SELECT {values}) b"
+        """Say of each dataset which build made it: the present one, or a former one that it was carried over from."""
+        datasets = self.sql.execute('SELECT DISTINCT dataset FROM "all Patient" ORDER BY dataset').fetchall()
+        rows = []
+        for (dataset,) in datasets:
+            built = _built(self.build, dataset)
+            values = [dataset, *(str(built.get(key, "")) for key in ("id", "built_at", "vocabulary"))]
+            rows.append(f"({', '.join(map(_text, values))})")
+        return f"SELECT * FROM (VALUES {', '.join(rows)}) AS d(id, build, built_at, vocabulary)"
 
     def _node(self, label: str, properties: tuple[Property, ...], query: str) -> NodeTable:
         path = self.staging / f"{label}.parquet"
@@ -267,6 +268,13 @@ class _Projection:
                     problems.append(Problem("", None, "", message, "Build again; if it stays, the loader is at fault."))
         if problems:
             raise BuildError(problems)
+
+
+def _built(build: Path, dataset: str) -> dict[str, Any]:
+    """Return which build made a dataset: its own summary says it, or else the build."""
+    summary, whole = build / "partners" / dataset / "summary.json", build / "build.json"
+    built: dict[str, Any] = json.loads(summary.read_text()).get("built", {}) if summary.is_file() else {}
+    return built or (json.loads(whole.read_text()) if whole.is_file() else {})
 
 
 def _direct(concept: int, vocabulary: Vocabulary) -> set[int]:

@@ -14,7 +14,7 @@ from haemony.graph_loader.conversion import convert, precision_of
 from haemony.graph_loader.mapping_tables import POSITIVE, Spec
 from haemony.graph_loader.origins import KEY, ended_cells, used_cells
 from haemony.graph_loader.read import PATIENT, ROW
-from haemony.graph_loader.rows import Delivery
+from haemony.graph_loader.rows import FATE, Delivery
 from haemony.ontology.schema import Field, RecordClass, Schema
 from haemony.ontology.vocabulary import Vocabulary
 
@@ -266,7 +266,7 @@ def _roster_instances(session: Session, cls: RecordClass, delivery: Delivery) ->
     """Make each patient of the roster, whatever else is said of them."""
     spec = delivery.partner.tables[delivery.partner.patients]
     rows = delivery.tables[spec.name]
-    rows = rows.semi_join(delivery.roster, rows[PATIENT] == delivery.roster.patient)
+    rows = rows.filter(rows[FATE].isnull())
     made = rows.select(
         instance=ibis.literal("roster:") + rows[ROW].cast("string"),
         spec=ibis.literal(0, "int64"),

@@ -6,16 +6,16 @@ import csv
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
-from haemony.engine.errors import DeliveryError, MappingError, Problem
+from haemony.engine.errors import BuildError, DeliveryError, MappingError, Problem
 from haemony.engine.plan import keyed_hash, text_literal, without_missing
-from haemony.engine.session import Column, Session, Table
+from haemony.engine.session import Column, Session, Table, quoted
 from haemony.mappings.expression import to_ibis
 from haemony.mappings.model import Partner, TableSpec, Variable
 from haemony.mappings.partner import expand, sort_problems
@@ -277,28 +277,24 @@ def _csv_table(session: Session, spec: TableSpec, header: Header) -> Table:
     path, encoding = header.path, NATIVE_ENCODINGS.get(spec.encoding.lower(), "")
     if not encoding:
         path, encoding = _re_encoded(session, spec, path), "utf-8"
-    columns = ", ".join(f"{_quoted(name)}: 'VARCHAR'" for name in header.columns)
+    columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in header.columns)
     options = {
-        "delim": _quoted(spec.separator),
-        "quote": _quoted(spec.quote),
-        "escape": _quoted(spec.quote),
-        "encoding": _quoted(encoding),
+        "delim": quoted(spec.separator),
+        "quote": quoted(spec.quote),
+        "escape": quoted(spec.quote),
+        "encoding": quoted(encoding),
         "columns": "{" + columns + "}",
         "header": "false",
         "skip": "1",
         "auto_detect": "false",
         "store_rejects": "true",
-        "new_line": _quoted(header.line_end.encode("unicode_escape").decode()),
+        "new_line": quoted(header.line_end.encode("unicode_escape").decode()),
     }
     view = f"delivered_{spec.name}"
     listed = ", ".join(f"{name} = {value}" for name, value in options.items())
-    rows = f"SELECT row_number() OVER () + 1 AS {ROW}, * FROM read_csv({_quoted(str(path))}, {listed})"
+    rows = f"SELECT row_number() OVER () + 1 AS {ROW}, * FROM read_csv({quoted(str(path))}, {listed})"
     session.sql(f'CREATE OR REPLACE TEMP VIEW "{view}" AS {rows}')
     return session.connection.table(view)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _re_encoded_path(session: Session, spec: TableSpec) -> Path:
@@ -353,18 +349,40 @@ def _temporary_tables(session: Session) -> set[str]:
 
 def set_secret(session: Session, secret: str) -> None:
     """Give a session the secret under which keys become pseudonyms."""
-    session.connection.con.execute(f"SET VARIABLE haemony_secret = {_quoted(secret)}")
+    session.connection.con.execute("SET VARIABLE haemony_secret = $1", [secret])
+
+
+#: Bytes of a secret, and the shortest text that is accepted as one.
+SECRET_BYTES, SHORTEST_SECRET = 32, 32
 
 
 def read_secret(path: Path) -> str:
     """Read the secret of this installation; make it on the first run.
 
     It is 256 random bits in a file that only its owner can read, outside every build folder. Whoever holds it can
-    link a pseudonym to a key; whoever loses it cannot link a later delivery to an earlier one.
+    link a pseudonym to a key; whoever loses it cannot link a later delivery to an earlier one. Raises ``BuildError``
+    where the file holds no secret: without one, pseudonyms could be undone by trying keys.
     """
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32))
-    return path.read_text().strip()
+        _make_secret(path)
+    secret = path.read_text().strip()
+    if len(secret) < SHORTEST_SECRET:
+        raise BuildError(
+            f"the secret file {path} holds no secret of at least {SHORTEST_SECRET} characters. Restore it from your "
+            "backup; remove it to have a new one made, under which earlier pseudonyms are not found again."
+        )
+    return secret
+
+
+def _make_secret(path: Path) -> None:
+    """Write a new secret whole or not at all; of two first runs at once, one secret counts."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(SECRET_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()

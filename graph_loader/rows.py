@@ -19,6 +19,8 @@ from haemony.ontology.units import factor
 
 #: Why no cell of a row can load; null for a row that counts.
 FATE: Final = "haemony_fate"
+#: Whether the table's `where` keeps a row.
+KEPT: Final = "haemony_kept"
 #: The patient's index date, null where times are delivered relative to it.
 INDEX_DATE: Final = "haemony_index_date"
 
@@ -57,13 +59,13 @@ def prepare(
     A row of a patient that the roster lacks, or has twice, keeps its cells out (``FATE``); so does a row that the
     table's ``where`` leaves out. Expressions see one row of trimmed text.
     """
-    patients = {name: _with_patient(name, partner, landed) for name in partner.tables}
+    patients = {n: _with_derived(_with_patient(n, partner, landed), partner.tables[n]) for n in partner.tables}
     roster = session.lay(_roster(patients[partner.patients]), "rows/roster")
     dates = _index_dates(partner, variables, patients)
     tables = {}
     for name, table in patients.items():
-        rows = _with_fate(_with_derived(table, partner.tables[name]), partner.tables[name], roster)
-        tables[name] = session.lay(_with_index_date(rows, dates), f"rows/table.{name}")
+        rows = _with_index_date(_with_fate(table, roster, is_roster=name == partner.patients), dates)
+        tables[name] = session.lay(rows, f"rows/table.{name}")
     wanted = time_columns(schema, partner, variables)
     days = session.lay(_days(partner, variables, tables, wanted), "rows/days")
     unreadable = session.lay(_unreadable(partner, variables, tables, wanted), "rows/unreadable")
@@ -71,25 +73,24 @@ def prepare(
 
 
 def _with_derived(table: Table, spec: TableSpec) -> Table:
+    """Add the derived columns, and whether ``where`` keeps the row."""
     table = table.mutate(**{c: _without_empty_list(table[c], mark) for c, mark in spec.split.items()})
     derived = {name: to_ibis(text, table, decimal_mark=spec.decimal) for name, text in spec.derive.items()}
-    return table.mutate(**derived)
-
-
-def _with_fate(table: Table, spec: TableSpec, roster: Table) -> Table:
-    """Say of each row why it is out, if it is."""
     kept = ibis.literal(True)
     if spec.where:
         kept = to_ibis(spec.where.keep, table, decimal_mark=spec.decimal).fill_null(False)
-    table = table.mutate(haemony_kept=kept)
+    return table.mutate(**derived, **{KEPT: kept})
+
+
+def _with_fate(table: Table, roster: Table, *, is_roster: bool) -> Table:
+    """Say of each row why it is out, if it is. A roster row that ``where`` leaves out counts as no patient."""
     once = roster.select(haemony_key="patient", haemony_times="times")
     known = table.left_join(once, table[PATIENT] == once.haemony_key)
-    reasons = [
-        (known.haemony_key.isnull(), ibis.literal(UNKNOWN_PATIENT)),
-        (known.haemony_times > 1, ibis.literal(DUPLICATE_KEY)),
-        (~known.haemony_kept, ibis.literal(WHERE)),
-    ]
-    return known.mutate(**{FATE: choose(reasons, no("string"))}).drop("haemony_key", "haemony_times", "haemony_kept")
+    left_out = (~known[KEPT], ibis.literal(WHERE))
+    unknown = (known.haemony_key.isnull(), ibis.literal(UNKNOWN_PATIENT))
+    twice = (known.haemony_times > 1, ibis.literal(DUPLICATE_KEY))
+    reasons = [left_out, unknown, twice] if is_roster else [unknown, twice, left_out]
+    return known.mutate(**{FATE: choose(reasons, no("string"))}).drop("haemony_key", "haemony_times", KEPT)
 
 
 def _without_empty_list(text: Column, separator: str) -> Column:
@@ -113,7 +114,7 @@ def _with_patient(name: str, partner: Partner, landed: Mapping[str, Landed]) -> 
 
 
 def _roster(table: Table) -> Table:
-    keyed = table.filter(table[PATIENT].notnull())
+    keyed = table.filter(table[PATIENT].notnull() & table[KEPT])
     return keyed.group_by(patient=keyed[PATIENT]).agg(times=keyed.count())
 
 

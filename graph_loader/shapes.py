@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from rdflib import RDF, SH, Graph, URIRef
@@ -12,7 +12,7 @@ from rdflib.term import Node
 
 from haemony.engine.errors import BuildError, Problem
 from haemony.graph_loader.rdf import placeholders
-from haemony.ontology.schema import HAEMONY, read_schema
+from haemony.ontology.schema import HAEMONY, Schema, read_schema
 
 SEVERITIES = {SH.Violation: "Violation", SH.Warning: "Warning", SH.Info: "Info"}
 KAHN = ("conformance", "completeness", "plausibility")
@@ -35,8 +35,12 @@ def shape_files(paths: Iterable[Path]) -> list[Path]:
     return [file for path in paths for file in (sorted(path.glob("*.ttl")) if path.is_dir() else [path])]
 
 
-def read_shapes(paths: Iterable[Path]) -> Graph:
-    """Read shape files (or folders of them) into one graph, and list everything that is wrong with them at once."""
+def read_shapes(paths: Iterable[Path], schema: Schema | None = None) -> Graph:
+    """Read shape files (or folders of them) into one graph, and list everything that is wrong with them at once.
+
+    Their messages may name the fields of ``schema``, the ontology's own where none is given.
+    """
+    words = {str(f.word).removeprefix(HAEMONY) for c in (schema or read_schema()).records for f in c.fields}
     shapes = Graph(bind_namespaces="none")
     seen: dict[str, str] = {}
     problems: list[Problem] = []
@@ -50,14 +54,14 @@ def read_shapes(paths: Iterable[Path]) -> Graph:
         except (SyntaxError, ValueError, IndexError) as error:  # the last where rdflib reads past the end of the file
             problems.append(Problem(path.name, None, "", f"is not Turtle: {' '.join(str(error).split())}"))
             continue
-        problems.extend(_faults(path.name, graph, seen))
+        problems.extend(_faults(path.name, graph, seen, words))
         shapes += graph
     if problems:
         raise BuildError(problems)
     return shapes
 
 
-def _faults(file: str, graph: Graph, seen: dict[str, str]) -> Iterator[Problem]:
+def _faults(file: str, graph: Graph, seen: dict[str, str], words: Collection[str]) -> Iterator[Problem]:
     for predicate in BEYOND_CORE:
         for subject in graph.subjects(predicate, unique=True):
             name = f"sh:{shape_id(predicate)}"
@@ -74,10 +78,12 @@ def _faults(file: str, graph: Graph, seen: dict[str, str]) -> Iterator[Problem]:
         if label in seen:
             yield Problem(file, None, label, f"the id of the shape is taken, in {seen[label]}.", "Give it another id.")
         seen[label] = file
-        yield from (Problem(file, None, label, message, advice) for message, advice in _shape_faults(graph, shape))
+        yield from (
+            Problem(file, None, label, message, advice) for message, advice in _shape_faults(graph, shape, words)
+        )
 
 
-def _shape_faults(graph: Graph, shape: URIRef) -> Iterator[tuple[str, str]]:
+def _shape_faults(graph: Graph, shape: URIRef, words: Collection[str]) -> Iterator[tuple[str, str]]:
     if graph.value(shape, SH.severity) not in SEVERITIES:
         yield "the shape has no severity.", "Add sh:severity sh:Violation, sh:Warning or sh:Info."
     kahn = graph.value(shape, HAEMONY.kahn)
@@ -86,9 +92,8 @@ def _shape_faults(graph: Graph, shape: URIRef) -> Iterator[tuple[str, str]]:
     message = graph.value(shape, SH.message)
     if message is None:
         yield "the shape has no message.", "Add sh:message, in words that a curator understands."
-    words = {str(f.word).removeprefix(HAEMONY) for c in read_schema().records for f in c.fields}
     for name in placeholders(str(message or "")):
-        if name not in words | {"value", "focus"}:
+        if name not in words and name not in ("value", "focus"):
             yield (
                 f"the message names {{{name}}}, which is no field.",
                 "Write {value}, {focus} or a field of the record.",

@@ -9,8 +9,8 @@ import ibis
 import pyarrow as pa
 
 from haemony.engine.plan import canonical, choose, digest, no, union
-from haemony.engine.session import Column, Session, Table
-from haemony.graph_loader.facts import contradictions, denies
+from haemony.engine.session import Session, Table
+from haemony.graph_loader.facts import UNRANKED, contradictions, denies
 from haemony.graph_loader.fates import UNTESTED
 from haemony.graph_loader.read import PATIENT
 from haemony.graph_loader.rows import FATE, Delivery
@@ -40,21 +40,28 @@ def absences(session: Session, delivery: Delivery, cells: Table) -> Table:
         day=false.start_day,
         concept=false.concepts.unnest(),
     )
-    state: Column = ibis.literal("ok")
-    for panel in delivery.partner.panels:
-        columns = covered_columns(panel, delivery, flags=True)
-        if columns:
-            tested = panel_patients(panel, delivery).mutate(was_tested=ibis.literal(True))
-            absent = absent.left_join(tested, "patient").drop("patient_right")
-            covered = (absent["table"] + "\x1f" + absent["column"]).isin([f"{v.table}\x1f{v.column}" for v in columns])
-            state = ibis.ifelse(covered & absent.was_tested.isnull(), ibis.literal(UNTESTED), state)
-            absent = absent.mutate(state_now=state).drop("was_tested")
-            state = absent.state_now
-    absent = absent.mutate(state=state)
-    return session.lay(
-        absent.select("class", "patient", "concept", "day", "table", "row", "column", "variable", "mappings", "state"),
-        "tested/absent",
-    )
+    under_panels = _patients_of_columns(delivery)
+    if under_panels is not None:
+        columns = under_panels.select("table", "column").distinct().mutate(covered=ibis.literal(True))
+        absent = absent.left_join(columns, ["table", "column"]).drop("table_right", "column_right")
+        who = under_panels.distinct().mutate(was_tested=ibis.literal(True))
+        absent = absent.left_join(who, ["table", "column", "patient"])
+        untested = absent.covered.notnull() & absent.was_tested.isnull()
+        absent = absent.mutate(state=ibis.ifelse(untested, ibis.literal(UNTESTED), ibis.literal("ok")))
+    else:
+        absent = absent.mutate(state=ibis.literal("ok"))
+    kept = ("class", "patient", "concept", "day", "table", "row", "column", "variable", "mappings", "state")
+    return session.lay(absent.select(*kept), "tested/absent")
+
+
+def _patients_of_columns(delivery: Delivery) -> Table | None:
+    """Return (table, column, patient): whom any of the panels over a flag column tested; None without such panels."""
+    parts = [
+        panel_patients(panel, delivery).mutate(table=ibis.literal(v.table), column=ibis.literal(v.column))
+        for panel in delivery.partner.panels
+        for v in covered_columns(panel, delivery, flags=True)
+    ]
+    return union([p.select("table", "column", "patient") for p in parts]) if parts else None
 
 
 def covered_columns(panel: PanelSpec, delivery: Delivery, *, flags: bool) -> list[Variable]:
@@ -144,7 +151,7 @@ def denied(
         [(int(a), p) for a, p in pairs],
     )
     ranks = [(mine["table"] == t, ibis.literal(i)) for i, t in enumerate(prefer)]
-    mine = mine.mutate(absent_rank=choose(ranks, ibis.literal(999 if prefer else 0)))
+    mine = mine.mutate(absent_rank=choose(ranks, ibis.literal(UNRANKED if prefer else 0)))
     hit = mine.join(against, "concept").join(facts, ["patient", "concept_key"], rname="fact_{name}")
     if "day" in facts.columns:
         hit = hit.filter(hit.day.isnull() | hit.fact_day.isnull() | (hit.day == hit.fact_day))

@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from rdflib.term import Node
 from haemony.engine.errors import BuildError
 from haemony.graph_loader.rdf import CONCEPT, RECORD, Ancestors, Scope, Tables, concept_id, project, record_iri, typed
 from haemony.graph_loader.shapes import SEVERITIES, last_word, path_turtle, read_shapes, shape_id
-from haemony.ontology.schema import HAEMONY, read_schema
+from haemony.ontology.schema import HAEMONY, Schema, read_schema
 
 __all__ = ["Summary", "Validator", "Violation", "read_shapes", "report_graph", "validate"]
 
@@ -71,16 +70,19 @@ class Summary:
 class Validator:
     """Shapes made ready, for many batches of patients."""
 
-    def __init__(self, shapes: Graph, ancestors: Ancestors, name: Callable[[int], str] | None = None) -> None:
+    def __init__(
+        self,
+        shapes: Graph,
+        ancestors: Ancestors,
+        name: Callable[[int], str] | None = None,
+        schema: Schema | None = None,
+    ) -> None:
         self.shapes = shapes
         self.ancestors = ancestors
         self.scope = Scope.of(shapes)
         self._name = name
+        self._classes: dict[Node, str] = {c.iri: c.name for c in (schema or read_schema()).records}
         self._paths: dict[tuple[Node, URIRef], Any] = {}
-
-    @cached_property
-    def _classes(self) -> dict[Node, str]:
-        return {c.iri: c.name for c in read_schema().records}
 
     def check(self, tables: Tables) -> list[Violation]:
         """Validate the records of some patients."""
@@ -173,10 +175,12 @@ class _Job:
     shapes: tuple[Path, ...]
     ancestors: Mapping[int, tuple[int, ...]]
     names: Mapping[int, str]
+    schema: Schema
 
     def start(self) -> tuple[Validator, Tables]:
-        validator = Validator(read_shapes(self.shapes), self.of, lambda concept: self.names.get(concept, ""))
-        return validator, Tables.read(self.records, validator.scope)
+        shapes = read_shapes(self.shapes, self.schema)
+        validator = Validator(shapes, self.of, lambda concept: self.names.get(concept, ""), self.schema)
+        return validator, Tables.read(self.records, validator.scope, self.schema)
 
     def of(self, concept: int) -> tuple[int, ...]:
         return self.ancestors.get(concept, ())
@@ -204,18 +208,21 @@ def validate(
     processes: int = 2,
     batch: int = 100,
     name: Callable[[int], str] | None = None,
+    schema: Schema | None = None,
 ) -> Summary:
     """Validate the record tables in a folder, and write ``violations.parquet``.
 
     ``shapes`` are files or folders; ``ancestors`` gives a concept's ancestors and itself; ``name`` its name for
-    messages, or raises ``KeyError`` where the vocabulary does not know it; ``out`` is the file to write. With more than
-    one process, batches of patients run side by side in fresh interpreters.
+    messages, or raises ``KeyError`` where the vocabulary does not know it; ``out`` is the file to write; ``schema`` has
+    the record classes (the ontology's own where none is given). With more than one process, batches of patients run
+    side by side in fresh interpreters.
     """
-    graph = read_shapes(shapes)
+    schema = schema or read_schema()
+    graph = read_shapes(shapes, schema)
     scope = Scope.of(graph)
-    tables = Tables.read(records, scope)
+    tables = Tables.read(records, scope, schema)
     patients = tables.patients()
-    job = _Job(records, tuple(shapes), *_lookup(tables, ancestors, name))
+    job = _Job(records, tuple(shapes), *_lookup(tables, ancestors, name), schema)
     batches = [patients[i : i + batch] for i in range(0, len(patients), batch)]
     found = sorted(set(_spread(job, batches, min(processes, len(batches)))))
     _write(found, records, tables, out)
@@ -291,22 +298,22 @@ def _origins(ids: set[str], records: Path, tables: Tables) -> dict[str, dict[str
 # --- the report ------------------------------------------------------------------------------------------------
 
 
-def report_graph(violations: Path, shapes: Graph, out: Path) -> int:
-    """Write ``violations.parquet`` as a SHACL validation report in Turtle; return the number of results.
+def report_graph(violations: Path | Sequence[Path], shapes: Graph, out: Path, schema: Schema | None = None) -> int:
+    """Write ``violations.parquet``, one or several, as one SHACL validation report; return the number of results.
 
     Each result also names, with ``:source`` and ``:mapping``, the delivered cells and mapping rows behind its record.
     Results are written one by one: a graph of them would not fit where a whole delivery is at fault.
     """
     import pyarrow.parquet as pq
 
-    rows = pq.ParquetFile(violations)
-    kinds = {str(f.word): f.kind for c in read_schema().records for f in c.fields}
+    files = [pq.ParquetFile(path) for path in ([violations] if isinstance(violations, Path) else violations)]
+    kinds = {str(f.word): f.kind for c in (schema or read_schema()).records for f in c.fields}
     named = {shape_id(s): URIRef(str(s)) for s in shapes.subjects(SH.severity)}
-    count = int(rows.metadata.num_rows)
+    count = sum(int(rows.metadata.num_rows) for rows in files)
     with out.open("w", encoding="utf-8") as file:
         file.write(f"@prefix : <{HAEMONY}> .\n@prefix sh: <{SH}> .\n\n")
         file.write(f"<urn:haemony:validation> a sh:ValidationReport ; sh:conforms {str(count == 0).lower()} .\n")
-        for part in rows.iter_batches():
+        for part in (part for rows in files for part in rows.iter_batches()):
             file.writelines(_result(row, named[row["shape"]], shapes, kinds) for row in part.to_pylist())
     return count
 

@@ -161,9 +161,9 @@ class _Compiler:
 def _calculate(node: exp.Expr, left: Column, right: Column) -> Column:
     match node:
         case exp.Add():
-            return _fit(left + right)
+            return _fit(left.cast("decimal(38,6)") + right.cast("decimal(38,6)"))
         case exp.Sub():
-            return _fit(left - right)
+            return _fit(left.cast("decimal(38,6)") - right.cast("decimal(38,6)"))
         case exp.Mul():
             # Factors wider than 18 digits make DuckDB compute in 38, where no product of two cells overflows.
             return _fit(left.cast("decimal(19,6)") * right.cast("decimal(19,6)"))

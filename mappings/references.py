@@ -34,6 +34,7 @@ class References:
                 if panel.column:
                     self._check_tested(panel.table, panel.column, f"{where}.tested")
                 self._columns(panel.table, mentioned([panel.expression or ""]), f"{where}.tested")
+                self._no_keys(panel.table, mentioned([panel.expression or ""]), f"{where}.tested")
             for cover in (c for c in panel.covers if c.concept_id is None):
                 self._check_cover(cover.table, cover.column, f"{where}.covers")
         self._check_panel_names()
@@ -117,10 +118,12 @@ class References:
         self._check_key(table, f"{where}.patient")
         if table.where:
             self._columns(table.name, mentioned([table.where.keep]), f"{where}.where")
+            self._no_keys(table.name, mentioned([table.where.keep]), f"{where}.where")
         for column, expression in table.derive.items():
             self._column(table.name, column, f"{where}.derive.{column}")
             used = mentioned([expression])
             self._columns(table.name, used - set(table.derive), f"{where}.derive.{column}")
+            self._no_keys(table.name, used, f"{where}.derive.{column}")
             for name in sorted(used & set(table.derive)):
                 self._problem(
                     f"{where}.derive.{column}", f"{name!r} is derived itself.", "Read delivered columns only."
@@ -130,6 +133,13 @@ class References:
         if table.at not in ("", "index"):
             self._column(table.name, table.at, f"{where}.at")
 
+    def _no_keys(self, table: str, columns: Iterable[str], where: str) -> None:
+        """Refuse keys in expressions: only the pseudonym of a key is kept, so its text cannot be looked at."""
+        for row in self.partner.dictionary:
+            if row.table == table and row.use == "key" and row.variable in columns:
+                message = f"{table}.{row.variable} is a key: its text is replaced before any expression sees it."
+                self._problem(where, message, "Name another column.")
+
     def _check_key(self, table: TableSpec, where: str) -> None:
         """Check that the columns of a key, and only they, have the use `key`."""
         allowed = ("key", "context") if table.patient.through else ("key",)
@@ -137,7 +147,7 @@ class References:
         for column in sorted(used):
             row = self._column(table.name, column, where)
             if row and row.use not in ("drop", "ignore", *allowed):
-                advice = "Its text must not be stored; map a `derive`d copy if it is needed otherwise."
+                advice = "Its text must not be stored."
                 self._problem(where, f"{table.name}.{column} names the patient: its use is key, not {row.use}.", advice)
         through = table.patient.through
         if through and self._table(through[0], where):

@@ -18,6 +18,7 @@ from typing import Any, Self
 import ladybug
 
 from haemony.engine.errors import BuildError, QueryError
+from haemony.engine.session import alive
 from haemony.graph_loader.stores.base import (
     GraphTables,
     NodeTable,
@@ -230,18 +231,8 @@ def _remove_abandoned(path: Path) -> None:
     """Remove what a killed load left behind; a load that still runs keeps its file."""
     for file in path.parent.glob(f"{path.name}.building-*"):
         process = file.name.removeprefix(f"{path.name}.building-").partition(".")[0]
-        if not (process.isdecimal() and _alive(int(process))):
+        if not alive(process):
             file.unlink(missing_ok=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _sync(path: Path) -> None:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -156,6 +158,45 @@ def test_build_without_names_takes_whose_files_are_there(run: Run) -> None:
     assert "demo_aml is left out: demo_aml/stammdaten.csv is not there" in done.stderr
 
 
+def test_a_partner_of_whom_a_file_is_missing_is_not_left_out(run: Run, home: Home) -> None:
+    assert build(run).exit_code == 0
+    before = (home.folder / ".haemony" / "current").resolve()
+    home.layout(LAYOUT + "  more: {file: more.csv, patient: id}\n")
+    home.dictionary(DICTIONARY + "more,id,,key,,,,,,,\n")
+    listed = faults(run("build", "--data", "data"))
+    assert [line for line in listed if "more.csv" in line and "the file is missing" in line], listed
+    assert (home.folder / ".haemony" / "current").resolve() == before
+
+
+def test_a_partner_of_the_former_build_that_is_left_out_is_mentioned(run: Run, home: Home) -> None:
+    assert build(run).exit_code == 0
+    (home.data / "roster.csv").unlink()
+    said = [line for line in faults(run("build", "--data", "data")) if line.startswith("tiny:")]
+    assert said == ["tiny: left out: roster.csv is not there; what the former build holds of it stays in the graph."]
+
+
+def test_copies_of_a_refused_delivery_are_kept_in_the_build_folder_alone(
+    run: Run, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from haemony.api import workbench
+
+    folders: list[Path] = []
+
+    class Watched(workbench.Session):
+        def __init__(self, folder: Path) -> None:
+            super().__init__(folder)
+            folders.append(folder)
+
+    monkeypatch.setattr(workbench, "Session", Watched)
+    home.concepts(CONCEPTS.replace("OMOP:35948005", "OMOP:99"))
+    home.deliver({29: "p29,m"})
+    assert any("too few columns" in line for line in faults(build(run)))
+    [folder] = folders
+    assert folder.parent.parent.resolve() == (home.folder / ".haemony" / "builds").resolve()
+    assert folder.parent.name.endswith(f".{os.getpid()}.partial")
+    assert list((home.folder / ".haemony" / "builds").iterdir()) == []
+
+
 def test_all_faults_of_mapping_and_headers_are_listed_at_once(run: Run, home: Home) -> None:
     home.dictionary(DICTIONARY.replace("g/dL", "furlong").replace("Patient,sex", "Patient,sax"))
     home.concepts(CONCEPTS.replace("OMOP:35948005", "OMOP:99"))
@@ -225,6 +266,27 @@ def test_interrupt_is_no_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     stopped = build(run)
     assert stopped.exit_code == 130
     assert "Stopped." in stopped.stderr
+
+
+@pytest.mark.parametrize("error", [duckdb.ConversionException, MemoryError, RuntimeError, OSError])
+def test_an_unexpected_error_shows_no_traceback_and_no_value(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def fail(*_: object) -> None:
+        raise error("Could not convert 'Mustermann'")
+
+    monkeypatch.setattr("haemony.api.workbench.Workbench.build", fail)
+    [fault] = faults(build(run))
+    assert fault.startswith(f"something went wrong inside Haemony ({error.__name__}) while running haemony build;")
+    assert "HAEMONY_DEBUG=1" in fault and "Mustermann" not in fault
+    monkeypatch.setenv("HAEMONY_DEBUG", "1")
+    debugged = build(run)
+    assert isinstance(debugged.exception, error)
+
+
+def test_wrong_usage_stays_wrong_usage(run: Run) -> None:
+    wrong = run("build")
+    assert wrong.exit_code == 2 and "--data" in wrong.output and "something went wrong" not in wrong.output
 
 
 # --- asking --------------------------------------------------------------------------------------------------------
@@ -305,6 +367,25 @@ def test_schema_and_vocabulary(run: Run) -> None:
     assert found[0]["class"] == "Measurement"
     assert json.loads(run("vocabulary", "show", "haemony:flt3-itd", "--json").stdout)["id"] == 2100000022
     assert len(faults(run("vocabulary", "show", "haemony:nothing"))) == 1
+
+
+def test_shacl_report(ask: Run, tmp_path: Path) -> None:
+    out = tmp_path / "report.ttl"
+    everyone = json.loads(ask("report", "--shacl", str(out), "--json").stdout)["results"]
+    assert "sh:ValidationReport" in out.read_text(encoding="utf-8")
+    said = ask("report", "demo_mds", "--shacl", str(out))
+    assert said.exit_code == 0 and " results" in said.stdout
+    assert out.read_text(encoding="utf-8").count("sh:result [") < everyone
+    assert "demo_aml" in faults(ask("report", "demo_amk", "--shacl", str(out)))[0]
+    assert "no-such" in faults(ask("report", "--shacl", str(tmp_path / "no-such" / "report.ttl")))[0]
+
+
+def test_demo_as_json(run: Run) -> None:
+    made = run("demo", "--patients", "60", "--json")
+    assert made.exit_code == 0, made.output
+    said = json.loads(made.stdout)
+    assert {s["name"] for s in said["built"]} == {"demo_aml", "demo_mds"}
+    assert said["answers"].keys() == {"survival-by-genotype", "comutations", "tested-negative"}
 
 
 def test_demo_data(run: Run, home: Home) -> None:

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+import ast
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
-import duckdb
 import pytest
+from rdflib import RDF, SH, Graph
 from rich.console import Console
 
 from haemony.api.reasons import FLAGS, REASONS
-from haemony.api.report import PartnerReport, Report, issues, read_report
+from haemony.api.report import PartnerReport, Report, issues, read_report, write_shacl
 from haemony.api.report_view import bar, view
 from haemony.api.workbench import SHAPES
 from haemony.engine.errors import BuildError
-from haemony.graph_loader import fates
+from haemony.graph_loader import fates, records
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +52,40 @@ def test_lists_say_the_same_as_the_ledger(report: Report) -> None:
 def test_every_reason_has_a_meaning(report: Report) -> None:
     assert [line.reason for p in report.partners for line in p.lost if not line.meaning] == []
     assert [flag.flag for p in report.partners for flag in p.flags if not flag.meaning] == []
-    named = {value for name, value in vars(fates).items() if name.isupper() and isinstance(value, str)}
-    reasons = (named | set(fates.VALUE_REASONS)) - set(fates.FATES)
-    assert reasons - set(REASONS) - set(FLAGS) == set()
+
+
+#: Words of the loader that look like reasons and are states between two steps.
+STATES = {"not-found", "not-loaded", "fact-overruled", "cell-overruled"}
+ENCODINGS = re.compile(r"utf-|iso-|us-ascii|[a-z]+-sig")
+
+
+def written_reasons() -> set[str]:
+    """Collect what the loader's source gives as a reason or flag: constants, hyphened words, rules with a fate."""
+    found = {
+        value for room in (fates, records) for name, value in vars(room).items()
+        if name.isupper() and isinstance(value, str) and re.fullmatch(r"[a-z]+(-[a-z]+)*", value)
+    }  # fmt: skip
+    for path in sorted(Path(fates.__file__).parent.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and re.fullmatch(r"[a-z]+(-[a-z]+)+-?", str(node.value)):
+                found.add(str(node.value))
+            if isinstance(node, ast.Tuple) and len(node.elts) == 3 and _fate(node.elts[1]):
+                found |= {str(e.value) for e in node.elts[2:] if isinstance(e, ast.Constant)}
+    words = {w for w in found - set(fates.FATES) - STATES - {""} if not ENCODINGS.match(w)}
+    open_ended = {w for w in words if w.endswith("-")}
+    return words - open_ended | {w + precision for w in open_ended for precision in ("month", "year")}
+
+
+def _fate(node: ast.expr) -> bool:
+    name = node.id.lower() if isinstance(node, ast.Name) else getattr(node, "value", "")
+    return name in fates.FATES
+
+
+def test_every_reason_that_the_loader_writes_has_words() -> None:
+    written = written_reasons()
+    assert {"required-missing", "date-known-to-the-year", "no-clock", "ignore", "link-none", "unmapped"} <= written
+    assert sorted(written - set(REASONS) - set(FLAGS)) == []
+    assert all(says for says, _ in REASONS.values()) and all(FLAGS.values())
 
 
 def test_wanted_concepts_and_broken_rules(report: Report) -> None:
@@ -69,10 +102,29 @@ def test_issues_are_the_quarantined_cells_without_their_text(build: Path, report
     assert counted == {p.name: p.cells["quarantined"] for p in report.partners}
     overruled = Counter(line[0] for line in listed if line[5] == "overruled")
     assert overruled == {p.name: n for p in report.partners if (n := sum(o.cells for o in p.overruled))}
-    with duckdb.connect() as connection:
-        pattern = str(build / "partners" / "*" / "issues.parquet")
-        texts = {t for (t,) in connection.execute("SELECT DISTINCT text FROM read_parquet(?)", [pattern]).fetchall()}
-    assert not {t for t in texts if t and len(t) > 3} & {str(cell) for line in listed for cell in line}
+    texts = delivered_texts(build.parents[1] / "demo-data")
+    told = {str(cell) for _, file, _, _, *said in listed for cell in (file, *said)}
+    assert not {t for t in texts if len(t) > 3} & told
+
+
+def delivered_texts(folder: Path) -> set[str]:
+    """Collect the values of every delivered file."""
+    lines = [line for path in folder.rglob("*.csv") for line in path.read_bytes().decode("latin-1").splitlines()[1:]]
+    return {cell.strip('"') for line in lines for cell in re.split("[,;\t]", line)}
+
+
+def test_the_shacl_report_has_a_result_for_each_broken_rule(build: Path, report: Report, tmp_path: Path) -> None:
+    out = tmp_path / "report.ttl"
+    written = write_shacl(build, (SHAPES,), out)
+    graph = Graph().parse(out)
+    [head] = graph.subjects(RDF.type, SH.ValidationReport)
+    results = list(graph.objects(head, SH.result))
+    assert len(results) == written
+    broken = {(graph.value(r, SH.sourceShape), graph.value(r, SH.focusNode)) for r in results}
+    assert len(broken) == sum(r.records for p in report.partners for r in p.rules) > 0
+    assert 0 < write_shacl(build, (SHAPES,), out, "demo_mds") < written
+    with pytest.raises(BuildError, match="Did you mean 'demo_aml'"):
+        write_shacl(build, (SHAPES,), out, "demo_amk")
 
 
 def test_one_partner(build: Path) -> None:

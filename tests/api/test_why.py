@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from haemony.api.why import Chain, SourceCell, why
+from haemony.api.why import Chain, ConceptLink, SourceCell, why
 from haemony.engine.errors import BuildError, QueryError
 from tests.build_folder import FLT3, FLT3_ITD, NPM1, BuildFolder, example_build
 
@@ -41,6 +42,13 @@ def test_a_record_leads_to_cells_mapping_rows_and_concepts(build: Path) -> None:
     assert curated.justification == "semapv:ManualMappingCuration"
     assert (chain.concepts[0].field, chain.concepts[0].id) == ("concept", NPM1)
     assert [(b.shape, b.severity) for b in chain.broken] == [("vaf-range", "Warning")]
+
+
+def test_a_concept_without_code_shows_none() -> None:
+    link = ConceptLink("concept", 35948005, "NPM1 gene variant measurement", "OMOP Genomic", "")
+    text = shown(Chain("n", "Mutation", (), {}, "", concepts=(link, replace(link, code="c1"))))
+    assert "(OMOP Genomic, concept 35948005)" in text
+    assert "(OMOP Genomic c1, concept 35948005)" in text
 
 
 def test_delivered_text_is_read_only_on_demand(build: Path) -> None:

@@ -268,6 +268,39 @@ def test_a_report_without_results_conforms(tmp_path: Path) -> None:
     assert (None, SH.conforms, Literal(True)) in Graph().parse(tmp_path / "v.ttl")
 
 
+TRANSFUSIONS = """
+@prefix : <https://w3id.org/haemony/> .
+@prefix owl: <http://www.w3.org/2002/07/owl#> .
+@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
+:units a owl:DatatypeProperty .
+:Transfusion a owl:Class ; rdfs:subClassOf :Record ; :order 50 ; rdfs:comment "Blood products given." ;
+  :relationship "WAS_TRANSFUSED" ; :repeatable true ; owl:hasKey ( :patient :units ) .
+:Transfusion.units a owl:DatatypeProperty , owl:FunctionalProperty ; rdfs:subPropertyOf :units ;
+  rdfs:domain :Transfusion ; rdfs:range xsd:integer ; :order 1 ; :role "main" ; rdfs:comment "How many." .
+"""
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_class_of_an_extension_is_validated(tmp_path: Path, processes: int) -> None:
+    (tmp_path / "extension.ttl").write_text(TRANSFUSIONS, encoding="utf-8")
+    schema = read_schema(tmp_path / "extension.ttl")
+    records = write(tmp_path / "records", Patient=people(2))
+    given = [{"id": f"t{i}", "patient": f"p{i}", "units": n} for i, n in enumerate((2, 900))]
+    pq.write_table(pa.Table.from_pylist(given), records / "Transfusion.parquet")
+    text = """shape:bags sh:targetClass :Transfusion ; sh:path :units ; sh:maxInclusive 100 ;
+      sh:severity sh:Violation ; sh:message "{units} bags." ."""
+    shapes, out = shapes_file(tmp_path, text), tmp_path / "v.parquet"
+    summary = validate(records, [shapes], ancestors, out, processes, batch=1, schema=schema)
+    assert summary == Summary(2, 4, {("bags", "Violation"): 1}, 1)
+    [row] = pq.read_table(out).to_pylist()
+    assert (row["class"], row["record_id"], row["message"]) == ("Transfusion", "t1", "900 bags.")
+    assert report_graph(out, read_shapes([shapes], schema), tmp_path / "v.ttl", schema) == 1
+    assert (None, SH.value, Literal("900", datatype=XSD.integer)) in Graph().parse(tmp_path / "v.ttl")
+    with pytest.raises(BuildError, match=r"\{units\}, which is no field"):
+        read_shapes([shapes])
+
+
 # --- shape files -----------------------------------------------------------------------------------------------
 
 
