@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +14,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from haemony.engine.errors import BuildError, QueryError
+from haemony.graph_loader.graph import built_with
 from haemony.ontology.schema import Schema, read_schema
 from haemony.ontology.vocabulary import Vocabulary, read_vocabulary
 
@@ -137,14 +138,12 @@ class _Evidence:
         self.build = build
         self.schema = schema
         self.vocabulary = vocabulary
-        about = build / "build.json"
-        self.release = str(json.loads(about.read_text()).get("vocabulary", "")) if about.is_file() else ""
 
     def chain(self, node: str) -> Chain:
         found = self._find(node)
         if not found:
             if node.isdecimal() and int(node) in self.vocabulary:
-                return Chain(node, "Concept", (), {}, self.release, concepts=self._links("is", int(node)))
+                return Chain(node, "Concept", (), {}, self._release(()), concepts=self._links("is", int(node)))
             raise QueryError(
                 f"no node {node!r} in {self.build}. Ids are the `id` of a node, as a query returns it"
                 + (f"; the first {SHORTEST_ID} characters suffice." if len(node) < SHORTEST_ID else ".")
@@ -166,7 +165,7 @@ class _Evidence:
             record_class=name,
             partners=partners,
             fields=self._fields(name, record),
-            release=self.release,
+            release=self._release(partners),
             sources=sources,
             mappings=self._mappings(dict.fromkeys(named)),
             concepts=self._concepts(name, record),
@@ -175,6 +174,10 @@ class _Evidence:
             broken=self._broken(record["id"]),
             referred_by=self._referred_by(name, record["id"]),
         )
+
+    def _release(self, partners: Sequence[str]) -> str:
+        """Return the vocabulary release that a record was built with, which a later build may have left as it was."""
+        return str(built_with(self.build, partners[0] if partners else "").get("vocabulary", ""))
 
     def _find(self, node: str) -> list[tuple[Path, dict[str, Any]]]:
         found = []

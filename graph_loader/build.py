@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-import duckdb
 import ibis
 import pyarrow as pa
 
-from haemony.engine.errors import BuildError, HaemonyError, Problem
+from haemony.engine.errors import BuildError, HaemonyError
 from haemony.engine.plan import no, texts
 from haemony.engine.session import Column, Session, Table, alive
 from haemony.graph_loader.fates import DEPENDENT, LOADED, QUARANTINED
@@ -145,9 +144,6 @@ def _partners(
             summaries.append(_partner(request, partner, data, target, schema, vocabulary, partial(progress, name)))
         except HaemonyError as error:
             problems.append(error)
-        except duckdb.Error as error:  # its own message may repeat delivered values
-            place = Problem(name, None, "", f"the engine failed ({type(error).__name__}).", "Please report it.")
-            problems.append(BuildError([place]))
     if problems:
         kind = type(problems[0]) if len({type(p) for p in problems}) == 1 else BuildError
         raise kind([p for error in problems for p in error.problems])
@@ -180,6 +176,7 @@ def _partner(
             violations,
             request.processes,
             name=lambda c: vocabulary[c].name,
+            schema=schema,
         )
         progress("writing records and ledger")
         broken = session.read(violations)

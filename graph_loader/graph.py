@@ -189,7 +189,7 @@ class _Projection:
         datasets = self.sql.execute('SELECT DISTINCT dataset FROM "all Patient" ORDER BY dataset').fetchall()
         rows = []
         for (dataset,) in datasets:
-            built = _built(self.build, dataset)
+            built = built_with(self.build, dataset)
             values = [dataset, *(str(built.get(key, "")) for key in ("id", "built_at", "vocabulary"))]
             rows.append(f"({', '.join(map(_text, values))})")
         return f"SELECT * FROM (VALUES {', '.join(rows)}) AS d(id, build, built_at, vocabulary)"
@@ -270,7 +270,7 @@ class _Projection:
             raise BuildError(problems)
 
 
-def _built(build: Path, dataset: str) -> dict[str, Any]:
+def built_with(build: Path, dataset: str) -> dict[str, Any]:
     """Return which build made a dataset: its own summary says it, or else the build."""
     summary, whole = build / "partners" / dataset / "summary.json", build / "build.json"
     built: dict[str, Any] = json.loads(summary.read_text()).get("built", {}) if summary.is_file() else {}

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from haemony import __version__
 from haemony.api.cli import app
+from haemony.engine.session import Session
 
 Run = Callable[..., Result]
 
@@ -178,16 +179,14 @@ def test_a_partner_of_the_former_build_that_is_left_out_is_mentioned(run: Run, h
 def test_copies_of_a_refused_delivery_are_kept_in_the_build_folder_alone(
     run: Run, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from haemony.api import workbench
-
     folders: list[Path] = []
 
-    class Watched(workbench.Session):
+    class Watched(Session):
         def __init__(self, folder: Path) -> None:
             super().__init__(folder)
             folders.append(folder)
 
-    monkeypatch.setattr(workbench, "Session", Watched)
+    monkeypatch.setattr("haemony.api.workbench.Session", Watched)
     home.concepts(CONCEPTS.replace("OMOP:35948005", "OMOP:99"))
     home.deliver({29: "p29,m"})
     assert any("too few columns" in line for line in faults(build(run)))
