@@ -42,6 +42,7 @@ FLAGS: Final[dict[str, str]] = {
     "link-none": "belongs to a record that was not found",
     "link-several": "belongs to one of several records, and it is not clear which",
     "duplicate-row": "rows of one column said the same more than once",
+    "karyotype-partly-read": "something in the karyotype was not understood: what it does not say is not negative",
     "panel-silent": "a flag is set where a panel that covers it found nothing",
     "dependent": "referred to a record that is quarantined",
     "date-known-to-the-month": "a date was delivered as a month: its day is the middle of it",

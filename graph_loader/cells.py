@@ -29,7 +29,7 @@ from haemony.engine.plan import (
     years_between,
 )
 from haemony.engine.session import Column, Session, Table
-from haemony.graph_loader.fates import NO_CLOCK, UNMAPPED, WHERE
+from haemony.graph_loader.fates import NO_CLOCK, UNMAPPED, WANTED, WHERE
 from haemony.graph_loader.mapping_tables import NEGATIVE, POSITIVE, Spec, mapping_tables
 from haemony.graph_loader.read import PATIENT, ROW
 from haemony.graph_loader.readings import read_distinct
@@ -40,8 +40,8 @@ from haemony.ontology.vocabulary import Vocabulary
 #: What a cell carries on as it is.
 CARRIED: Final = tuple(
     "table row part column text variable spec class field qualifier patient reads reader "
-    "unit lead names tests denies state reason number precision bound truth string clones sex_chromosomes findings "
-    "answer start_day".split()
+    "unit lead names tests denies state reason number precision bound truth string clones sex_chromosomes "
+    "findings partly answer start_day".split()
 )
 
 
@@ -198,7 +198,7 @@ def _verdict(c: Table) -> tuple[Column, Column]:
         (c.row_fate == WHERE, "ignored", WHERE),
         (c.row_fate.notnull(), "quarantined", ""),
         (c.value_state == "not-found", "ignored", "no-term-found"),
-        (c.value_state == "wanted", "quarantined", "concept-wanted"),
+        (c.value_state == "wanted", "quarantined", WANTED),
         (c.value_state == "not-loaded", "quarantined", UNMAPPED),
         (says & (c.answer == NEGATIVE) & c.negative & c.value_broad, "ignored", "broad-false"),
         (says & (c.answer == NEGATIVE) & c.negative, "false", ""),
@@ -210,7 +210,7 @@ def _verdict(c: Table) -> tuple[Column, Column]:
         ),
         (says, "ok", ""),
         (c.own_state == "not-found", "ignored", "no-term-found"),
-        (c.own_state == "wanted", "quarantined", "concept-wanted"),
+        (c.own_state == "wanted", "quarantined", WANTED),
         (c.own_state == "not-loaded", "quarantined", UNMAPPED),
         (flag & (c.truth | absent), "ok", ""),
         (flag & false & (c.field == "concept"), "ignored", "one-hot-false"),

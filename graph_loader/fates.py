@@ -8,11 +8,9 @@ from typing import Final
 LOADED, QUARANTINED, IGNORED, DROPPED, MISSING = "loaded", "quarantined", "ignored", "dropped", "missing"
 FATES: Final = (LOADED, QUARANTINED, IGNORED, DROPPED, MISSING)
 
-#: Reasons that blame a value; ``concept-wanted`` and rows of unknown patients do not count against a column.
 UNMAPPED: Final = "unmapped"
 #: A readable time whose clock has no known start: no index date, or nothing in the column that `at` names.
 NO_CLOCK: Final = "no-clock"
-VALUE_REASONS: Final = (UNMAPPED, "unreadable-number", "unreadable-date", "unreadable-text", "unknown-unit")
 
 #: Why whole rows are out.
 UNKNOWN_PATIENT, DUPLICATE_KEY, WHERE = "unknown-patient", "duplicate-key", "where"
@@ -24,3 +22,13 @@ UNTESTED: Final = "panel-untested"
 NO_USE: Final = "context-unused"
 #: What takes records with it that stand on a quarantined one.
 DEPENDENT: Final = "dependent"
+#: A concept that the vocabulary is to have: its cells wait.
+WANTED: Final = "concept-wanted"
+#: What befalls a cell because of others in its row or of its patient.
+NO_LEAD, UNREADABLE_LEAD, REQUIRED_MISSING = "no-lead", "unreadable-lead", "required-missing"
+
+#: Reasons that do not blame the cell's own value. All others do, the ids of broken shapes among them.
+BLAMELESS: Final = (
+    *(WANTED, UNKNOWN_PATIENT, DUPLICATE_KEY, OVERRULED, DEPENDENT),
+    *(NO_LEAD, UNREADABLE_LEAD, REQUIRED_MISSING, NO_CLOCK),
+)

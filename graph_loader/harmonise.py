@@ -19,7 +19,7 @@ from haemony.graph_loader.instances import Instances, make_instances
 from haemony.graph_loader.ledger import cell_fates, check_sums, check_tolerance, fate_of, ledger
 from haemony.graph_loader.mapping_tables import Spec, specs_of
 from haemony.graph_loader.read import read_delivery, set_secret
-from haemony.graph_loader.records import DUPLICATE_ROW, PANEL_SILENT, linked, make_records
+from haemony.graph_loader.records import DUPLICATE_ROW, PANEL_SILENT, PARTLY_READ, linked, make_records
 from haemony.graph_loader.rows import Delivery, prepare
 from haemony.graph_loader.tested import absences, denied, panels, silent, tested
 from haemony.mappings.model import Partner
@@ -105,7 +105,8 @@ def _facts(
     links = linked(session, delivery, specs, joined, instances.by_class)
     flagged = links.filter(links.flag.notnull()).select("fact", "flag")
     all_sources = session.lay(_delivered(session, delivery, union(sources)), "records/sources")
-    all_flags = session.lay(union([*flags, flagged, *_coarse_dates(delivery, all_sources)]), "records/flags")
+    flags += [flagged, *_coarse_dates(delivery, all_sources), _partly_read(cells, all_sources)]
+    all_flags = session.lay(union(flags), "records/flags")
     good = all_sources.filter(all_sources.fate == LOADED)
     records = {}
     for cls in schema.records:
@@ -193,6 +194,12 @@ def _coarse_dates(delivery: Delivery, sources: Table) -> list[Table]:
         )
         for table, column, precision in coarse
     ]
+
+
+def _partly_read(cells: Table, sources: Table) -> Table:
+    """Flag the karyotypes, and what they show, of which something was not understood."""
+    partly = cells.filter((cells.state == "ok") & cells.partly).select("table", "row", "column").distinct()
+    return sources.semi_join(partly, ["table", "row", "column"]).select("fact", flag=ibis.literal(PARTLY_READ))
 
 
 def _collapsed(facts: Facts, instances: Table) -> Table:

@@ -12,6 +12,7 @@ from haemony.engine.errors import BuildError, Problem
 from haemony.engine.plan import choose, to_long, union
 from haemony.engine.session import Column, Session, Table
 from haemony.graph_loader.fates import (
+    BLAMELESS,
     DROPPED,
     FATES,
     IGNORED,
@@ -19,7 +20,6 @@ from haemony.graph_loader.fates import (
     MISSING,
     NO_USE,
     QUARANTINED,
-    VALUE_REASONS,
     WHERE,
 )
 from haemony.graph_loader.read import ROW
@@ -162,25 +162,24 @@ def ledger(session: Session, delivery: Delivery, fates: Table) -> Table:
 
 
 def check_tolerance(session: Session, delivery: Delivery, book: Table, tolerated: float = TOLERATED) -> None:
-    """Raise ``BuildError`` naming every column of which more than a tenth was quarantined for its values."""
+    """Raise ``BuildError`` naming every column of which more than a tenth was quarantined for its values, and why."""
     filled = book.filter(~book.fate.isin([MISSING, DROPPED]))
-    bad = filled.reason.isin(VALUE_REASONS) & (filled.fate == QUARANTINED)
-    shares = filled.group_by("table", "column").agg(
-        bad=filled.cells.sum(where=bad).fill_null(0), all=filled.cells.sum()
-    )
+    bad = (filled.fate == QUARANTINED) & ~filled.reason.isin(BLAMELESS)
+    why = filled.filter(bad).group_by("table", "column", "reason").agg(wrong=filled.cells.sum())
+    totals = {(t, c): n for t, c, n in session.rows(filled.group_by("table", "column").agg(n=filled.cells.sum()))}
+    reasons: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for table, column, reason, wrong in session.rows(why.order_by("table", "column", "reason")):
+        reasons.setdefault((table, column), []).append((wrong, reason))
     problems = []
-    for table, column, wrong, all_ in session.rows(shares.order_by("table", "column")):
+    for (table, column), found in reasons.items():
+        all_, wrong = totals[table, column], sum(n for n, _ in found)
         if wrong > tolerated * all_:
-            variable = _variable(delivery, table, column)
-            problems.append(
-                Problem(
-                    delivery.partner.tables[table].file,
-                    None,
-                    column,
-                    f"{wrong:,} of {all_:,} filled cells cannot be used ({wrong / all_:.0%}; {tolerated:.0%} may).",
-                    f"Correct {DICTIONARY} line {variable.line} or the column's concept rows, or pass --tolerate.",
-                )
-            )
+            listed = ", ".join(f"{n:,} {reason}" for n, reason in sorted(found, reverse=True))
+            share = f"{wrong / all_:.0%}; {tolerated:.0%} may"
+            message = f"{wrong:,} of {all_:,} filled cells cannot be used ({share}): {listed}."
+            line = _variable(delivery, table, column).line
+            advice = f"Correct {DICTIONARY} line {line} or the column's concept rows, or pass --tolerate."
+            problems.append(Problem(delivery.partner.tables[table].file, None, column, message, advice))
     if problems:
         raise BuildError(problems)
 

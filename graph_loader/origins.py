@@ -8,6 +8,7 @@ import ibis
 
 from haemony.engine.plan import choose, union
 from haemony.engine.session import Table
+from haemony.graph_loader.fates import NO_LEAD, REQUIRED_MISSING, UNREADABLE_LEAD
 
 #: What makes one instance: the record of one row (or of one part of a list cell).
 KEY: Final = ("spec", "row", "part")
@@ -38,9 +39,9 @@ def ended_cells(cells: Table, leads: Table, faults: Table) -> Table:
     read = joined.state == "ok"
     losses = [
         (~read, joined.reason),
-        (joined.bad_lead, ibis.literal("unreadable-lead")),
-        (~joined.has_lead, ibis.literal("no-lead")),
-        (joined.lacking, ibis.literal("required-missing")),
+        (joined.bad_lead, ibis.literal(UNREADABLE_LEAD)),
+        (~joined.has_lead, ibis.literal(NO_LEAD)),
+        (joined.lacking, ibis.literal(REQUIRED_MISSING)),
         (joined.fault.notnull(), joined.fault),
     ]
     lost = joined.bad_lead | ~joined.has_lead | joined.lacking | joined.fault.notnull()

@@ -18,6 +18,7 @@ COLUMNS = {
     "findings": pa.list_(pa.int64()),
     "clones": pa.int64(),
     "sex_chromosomes": pa.string(),
+    "partly": pa.bool_(),
 }
 
 
@@ -35,18 +36,17 @@ def _reading(reader: str, text: str, vocabulary: Vocabulary) -> Iterable[tuple[o
     if reader == "iscn":
         karyotype = read_karyotype(text)
         if karyotype.readable:
-            yield (
-                reader,
-                text,
-                text,
-                findings(karyotype, vocabulary),
-                len(karyotype.clones),
-                karyotype.sex_chromosomes or None,
-            )
+            clones, sex = len(karyotype.clones), karyotype.sex_chromosomes or None
+            yield (reader, text, text, findings(karyotype, vocabulary), clones, sex, _partly(karyotype))
         return
     normal = read_hgvs_c(text) if reader == "hgvs_c" else read_hgvs_p(text)
     if normal is not None:
-        yield (reader, text, normal, None, None, None)
+        yield (reader, text, normal, None, None, None, False)
+
+
+def _partly(karyotype: Karyotype) -> bool:
+    """Tell whether some of a karyotype was not understood, or is said to be incomplete."""
+    return bool(karyotype.unread) or any(clone.incomplete for clone in karyotype.clones)
 
 
 def findings(karyotype: Karyotype, vocabulary: Vocabulary) -> list[int]:

@@ -24,6 +24,8 @@ BEFORE: Final = ("id", "patient", "dataset")
 AFTER: Final = ("sources", "mappings", "disputed", "flags", "hash")
 
 LINK_NONE, LINK_SEVERAL, DUPLICATE_ROW, PANEL_SILENT = "link-none", "link-several", "duplicate-row", "panel-silent"
+#: A karyotype of which something was not understood: what it does not say is not negative.
+PARTLY_READ: Final = "karyotype-partly-read"
 
 
 def linked(

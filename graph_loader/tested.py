@@ -19,7 +19,7 @@ from haemony.mappings.expression import to_ibis
 from haemony.mappings.model import PanelSpec, Variable
 from haemony.ontology.vocabulary import Vocabulary
 
-#: A karyotype that could be read looked at every chromosome.
+#: A karyotype that was read whole looked at every chromosome.
 CHROMOSOME_ABNORMALITY: Final = 2_100_000_013
 
 
@@ -90,11 +90,11 @@ def panel_patients(panel: PanelSpec, delivery: Delivery) -> Table:
 def tested(session: Session, delivery: Delivery, cells: Table, absent: Table) -> Table:
     """Return (patient, day, concept): everything that was looked for in each patient.
 
-    Flags say it for themselves, whether true or false; a panel says it for all whom it tested; a karyotype that
-    could be read looked at every chromosome.
+    Flags say it for themselves, whether true or false; a panel says it for all whom it tested; a karyotype that was
+    read whole looked at every chromosome.
     """
     looked = cells.filter((cells.state == "ok") & cells.tests)
-    karyotyped = cells.filter((cells.state == "ok") & cells.findings.notnull())
+    karyotyped = cells.filter((cells.state == "ok") & cells.findings.notnull() & ~cells.partly)
     parts = [
         absent.filter(absent.state != UNTESTED).select("patient", "day", "concept"),
         looked.select("patient", day=looked.start_day, concept=looked.concepts.concat(looked.denies).unnest()),

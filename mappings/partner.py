@@ -62,6 +62,10 @@ FILES = (LAYOUT, DICTIONARY, CONCEPTS)
 BUNDLED = Path(__file__).with_name("partners")
 
 
+#: What a user's own folder of mappings may hold.
+HOLDS = ("partners", "shapes", "concepts.csv")
+
+
 def find_partners(mappings: Path | None = None) -> dict[str, Path]:
     """Return the folders of the bundled partners and of the user's own, by name; the user's own come first.
 
@@ -69,6 +73,9 @@ def find_partners(mappings: Path | None = None) -> dict[str, Path]:
     """
     if mappings and not mappings.is_dir():
         raise MappingError([Problem(str(mappings), None, "", "There is no such folder.", "It holds `partners/`.")])
+    if mappings and not any((mappings / name).exists() for name in HOLDS):
+        advice = f"A folder of mappings holds {', '.join(HOLDS)}, or some of them: name the folder above."
+        raise MappingError([Problem(str(mappings), None, "", "The folder holds no mappings.", advice)])
     found: dict[str, Path] = {}
     for home in (BUNDLED, *([mappings / "partners"] if mappings else [])):
         folders = [path for path in sorted(home.glob("*")) if any((path / name).is_file() for name in FILES)]
@@ -103,11 +110,11 @@ def inspect_partner(folder: Path, vocabulary: Vocabulary, schema: Schema, proble
     reader = Reader(folder / LAYOUT, problems)
     reader.keys(reader.top, TOP, "")
     name = reader.text(reader.top, "partner", required=bool(reader.top))
+    if not reader.top:
+        return None  # without a layout, nothing can be said of the other two files
     source, prefix = _source(folder, reader, name)
     rows = read_dictionary(source / DICTIONARY, schema, problems)
     concepts = read_concepts(source / CONCEPTS, prefix, vocabulary, problems, warnings)
-    if not reader.top:
-        return None
     keys = {table: frozenset(r.variable for r in rows if r.table == table) for table in {r.table for r in rows}}
     partner = Partner(
         name=name,

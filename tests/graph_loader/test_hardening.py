@@ -128,6 +128,21 @@ def test_a_key_is_no_text_for_expressions(tmp_path: Path) -> None:
         Ward(layout, WARD.dictionary, WARD.concepts, WARD.files).run(tmp_path)
 
 
+def test_a_karyotype_read_in_part_makes_nothing_negative(tmp_path: Path) -> None:
+    layout = (
+        "patients: k\nindex: {event: diagnosis, relative: true}\ntables: {k: {file: k.csv, patient: ID, at: index}}\n"
+    )
+    dictionary = [row("k", "ID", "key"), row("k", "kt", record="Karyotype", field="iscn")]
+    texts = ("46,XY[20]", "46,XY,t(8;21(q22;q22)[18]", "46,XX,inc", "46,XY,t(8;21)(q22;q22)[20]")
+    delivered = "ID|kt\n" + "".join(f"{i}|{text}\n" for i, text in zip("abcd", texts, strict=True))
+    layout = layout.replace("patient: ID", 'separator: "|", patient: ID')
+    meant = [meaning("ward:k.kt", "haemony:karyotype")]
+    result = Ward(layout, dictionary, meant, {"k.csv": delivered}).run(tmp_path)
+    assert [bool(result.covered(f"p{n}")) for n in (2, 3, 4, 5)] == [True, False, False, True]
+    flags = [result.one("Karyotype", f"p{n}")["flags"] for n in (2, 3, 4, 5)]
+    assert flags == [[], ["karyotype-partly-read"], ["karyotype-partly-read"], []]
+
+
 def test_a_second_build_waits_for_the_first(tmp_path: Path) -> None:
     with _alone(tmp_path), pytest.raises(BuildError, match="another build"), _alone(tmp_path):
         pass
