@@ -250,15 +250,15 @@ def account(session: Session, result: Harmonised, quarantined: Table, tolerated:
 
     ``quarantined`` has (id, reason). Raises ``BuildError`` where a column lost more than is tolerated.
     """
-    sources = result.sources.left_join(quarantined, "id", rname="v_{name}")
-    out = sources.v_reason.notnull() if "v_reason" in sources.columns else sources.reason_right.notnull()
-    broke = sources.v_reason if "v_reason" in sources.columns else sources.reason_right
+    quarantined = quarantined.select("id", broke="reason")
+    sources = result.sources.left_join(quarantined, "id")
+    out = sources.broke.notnull() & (sources.fate == LOADED)
     used = sources.select(
         "table",
         "row",
         column="used_as",
-        fate=ibis.ifelse(out & (sources.fate == LOADED), ibis.literal(QUARANTINED), sources.fate),
-        reason=ibis.ifelse(out & (sources.fate == LOADED), broke, sources.reason),
+        fate=ibis.ifelse(out, ibis.literal(QUARANTINED), sources.fate),
+        reason=ibis.ifelse(out, sources.broke, sources.reason),
         rule=sources.mappings[0],
     )
     ended = result.ended.select(
