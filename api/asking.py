@@ -13,19 +13,17 @@ import typer
 from rich.text import Text
 
 from haemony.api.console import Format, count, note, show, show_json, show_rows, table
-from haemony.api.options import Form, Json, Limit, Params, settings_of, workbench_of
+from haemony.api.options import Form, Json, Limit, Params, workbench_of
 from haemony.engine.errors import MappingError, Problem, QueryError
 
 if TYPE_CHECKING:
     from haemony.api.query_library import Result
     from haemony.ontology.schema import Field
-    from haemony.ontology.vocabulary import Vocabulary
 
 #: Rows of a table where no limit is given.
 TABLE_ROWS = 100
 
 queries = typer.Typer(no_args_is_help=True, help="The library of named questions.")
-vocabulary = typer.Typer(no_args_is_help=True, help="The concepts that mappings and queries name.")
 
 # --- asking --------------------------------------------------------------------------------------------------------
 
@@ -197,44 +195,3 @@ def _class_json(cls: Any) -> dict[str, Any]:
     made: dict[str, Any] = asdict(cls)
     fields = [{**field, "mappable": f.mappable} for field, f in zip(made.pop("fields"), cls.fields, strict=True)]
     return {**made, "fields": fields}
-
-
-def _vocabulary(ctx: typer.Context) -> Vocabulary:
-    from haemony.mappings.partner import extend_vocabulary
-    from haemony.ontology.vocabulary import read_vocabulary
-
-    return extend_vocabulary(read_vocabulary(), settings_of(ctx).mappings)
-
-
-@vocabulary.command("search", epilog="Example: haemony vocabulary search Thrombozyten")
-def vocabulary_search(
-    ctx: typer.Context,
-    text: Annotated[str, typer.Argument(help="A name, abbreviation or code.")],
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 10,
-    as_json: Json = False,
-) -> None:
-    """Find concepts by name, synonym or code."""
-    found = _vocabulary(ctx).search(text, limit)
-    rows = [(c.curie, c.name, c.record_class, str(c.id)) for c in found]
-    show_rows(("curie", "name", "class", "concept_id"), rows, Format.json if as_json else Format.table)
-
-
-@vocabulary.command("show", epilog="Example: haemony vocabulary show haemony:flt3-itd")
-def vocabulary_show(
-    ctx: typer.Context, concept: Annotated[str, typer.Argument(help="A concept id or CURIE.")], as_json: Json = False
-) -> None:
-    """Show a concept: its names, what it is a kind of, and where it comes from."""
-    words = _vocabulary(ctx)
-    found = words.resolve(concept) or (words[int(concept)] if concept.isdecimal() and int(concept) in words else None)
-    if found is None:
-        raise QueryError(f"there is no concept {concept!r}. Look for it: haemony vocabulary search TEXT.")
-    above = sorted(words.ancestors(found.id) - {found.id})
-    about = {
-        **found.__dict__, "curie": found.curie, "synonyms": list(words.synonyms(found.id)),
-        "ancestors": [words[a].name for a in above], "descendants": len(words.descendants(found.id)) - 1,
-    }  # fmt: skip
-    if as_json:
-        show_json(about)
-    else:
-        rows = [(key, str(value) if key == "id" else value) for key, value in about.items() if value not in ("", [])]
-        show(table(("", ""), rows))

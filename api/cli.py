@@ -16,9 +16,10 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from haemony import __version__
-from haemony.api.asking import cypher, queries, schema, vocabulary
+from haemony.api.asking import cypher, queries, schema
 from haemony.api.console import Format, Steps, count, note, show, show_json, show_problems, show_rows, table
 from haemony.api.options import Json, Partners, settings_of, workbench_of
+from haemony.api.terms import vocabulary
 from haemony.engine.errors import HaemonyError, MappingError, Problem
 
 #: What a shell expects of a command that was stopped with Ctrl-C.
@@ -178,7 +179,9 @@ def check(ctx: typer.Context, partner: Partners = None, as_json: Json = False) -
     from haemony.ontology.vocabulary import read_vocabulary
 
     settings = settings_of(ctx)
-    found = check_partners(partner or [], read_vocabulary(), read_schema(), mappings=settings.mappings)
+    found = check_partners(
+        partner or [], read_vocabulary(), read_schema(), mappings=settings.mappings, athena=settings.athena()
+    )
     if as_json:
         show_json({"problems": [p.__dict__ for p in found.problems], "warnings": [w.__dict__ for w in found.warnings]})
         raise typer.Exit(1 if found.problems else 0)
@@ -243,7 +246,7 @@ def why(
         show(chain.tree())
 
 
-# --- asking: haemony.api.asking ------------------------------------------------------------------------------------
+# --- asking: haemony.api.asking, haemony.api.terms --------------------------------------------------------------------
 
 app.command(epilog='Example: haemony cypher "MATCH (g:Gene) RETURN g.symbol LIMIT 3" --format csv')(cypher)
 app.add_typer(queries, name="queries")

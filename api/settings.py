@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from haemony.engine.errors import BuildError, HaemonyError, Problem
 from haemony.graph_loader.ledger import TOLERATED
+from haemony.ontology.athena import Athena
 
 PREFIX = "HAEMONY_"
 
@@ -28,9 +29,19 @@ class Settings(BaseSettings):
     build: Path = Field(Path(".haemony"), description="the build folder")
     mappings: Path | None = Field(None, description="your own partners, concepts and shapes")
     secret_file: Path = Field(default_factory=default_secret_file, description="the secret that makes pseudonyms")
+    vocabulary: Path | None = Field(None, description="the imported vocabulary (default: beside the builds)")
     tolerate: float = Field(TOLERATED, ge=0, le=1, description="share of a column that may be quarantined")
     processes: int = Field(2, ge=1, description="processes that validate")
     memory: str | None = Field(None, description="memory that the engine may take, such as 4GB")
+
+    def athena_folder(self) -> Path:
+        """Return where an imported vocabulary is kept."""
+        return self.vocabulary or self.build / "vocabulary"
+
+    def athena(self) -> Athena | None:
+        """Open the imported vocabulary; None where none was imported and none is named."""
+        folder = self.athena_folder()
+        return Athena(folder) if self.vocabulary or folder.is_dir() else None
 
     def checked_secret_file(self) -> Path:
         """Return the file of the secret; raise ``BuildError`` where it lies in the build folder.

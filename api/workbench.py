@@ -38,8 +38,8 @@ class Workbench:
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """Return the vocabulary with the user's own concepts."""
-        return extend_vocabulary(read_vocabulary(), self.settings.mappings)
+        """Return the vocabulary with what partners name of the imported one, and the user's own concepts."""
+        return extend_vocabulary(read_vocabulary(), self.settings.mappings, self.settings.athena())
 
     @cached_property
     def schema(self) -> Schema:

@@ -15,6 +15,7 @@ from haemony.mappings.model import CONCEPTS, DICTIONARY, ConceptRow, Partner, Ro
 from haemony.mappings.partner import extend_vocabulary, find_partners, inspect_partner, sort_problems
 from haemony.mappings.sssom import CURATED, LOADING
 from haemony.mappings.variables import Context, assumed_headers, compile_variables
+from haemony.ontology.athena import ATHENA, Athena
 from haemony.ontology.schema import Schema
 from haemony.ontology.vocabulary import Vocabulary
 
@@ -26,11 +27,18 @@ class Findings(NamedTuple):
     warnings: list[Problem]
 
 
-def check(names: Sequence[str], vocabulary: Vocabulary, schema: Schema, *, mappings: Path | None = None) -> Findings:
+def check(
+    names: Sequence[str],
+    vocabulary: Vocabulary,
+    schema: Schema,
+    *,
+    mappings: Path | None = None,
+    athena: Athena | None = None,
+) -> Findings:
     """Check the named partners (all, where none is named) without their data."""
     try:
         found = find_partners(mappings)
-        vocabulary = extend_vocabulary(vocabulary, mappings)
+        vocabulary = extend_vocabulary(vocabulary, mappings, athena)
     except HaemonyError as error:
         return Findings(list(error.problems), [])
     problems: list[Problem] = []
@@ -92,8 +100,10 @@ def _concept_itself(row: ConceptRow, vocabulary: Vocabulary) -> Iterator[tuple[C
     names = (concept.name, concept.code, *vocabulary.synonyms(concept.id))
     if row.object_label and not any(_alike(row.object_label, name) for name in names):
         yield row, f"{row.object_curie} is {concept.name!r}, not {row.object_label!r}.", "Correct the id or the label."
-    if concept.invalid_reason:
-        yield row, f"{row.object_curie} is no longer valid in its vocabulary.", "Map to what replaced it."
+    standard = vocabulary.maps_to(concept.id)
+    if standard is not None and standard in vocabulary and not concept.standard and concept.source.startswith(ATHENA):
+        advice = f"Map to OMOP:{standard}, {vocabulary[standard].name!r}, to join other partners' records."
+        yield row, f"{row.object_curie} is no standard concept.", advice
 
 
 def _alike(label: str, name: str) -> bool:

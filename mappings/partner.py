@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ from haemony.mappings.variables import Context, assumed_headers, compile_variabl
 from haemony.ontology.schema import Schema
 
 if TYPE_CHECKING:
+    from haemony.ontology.athena import Athena
     from haemony.ontology.vocabulary import Vocabulary
 
 __all__ = [
@@ -88,10 +90,33 @@ def shape_files(mappings: Path | None) -> tuple[Path, ...]:
     return tuple(sorted((mappings / "shapes").glob("*.ttl"))) if mappings else ()
 
 
-def extend_vocabulary(vocabulary: Vocabulary, mappings: Path | None) -> Vocabulary:
-    """Return the vocabulary with the user's own concepts, where there are such."""
+def extend_vocabulary(vocabulary: Vocabulary, mappings: Path | None, athena: Athena | None = None) -> Vocabulary:
+    """Return the vocabulary with what partners name of an imported one, and the user's own concepts."""
     path = mappings / "concepts.csv" if mappings else None
-    return vocabulary.extended(path) if path and path.is_file() else vocabulary
+    own = path if path and path.is_file() else None
+    if athena:
+        folders = find_partners(mappings).values()
+        files = [folder / name for folder in folders for name in (LAYOUT, CONCEPTS)] + ([own] if own else [])
+        vocabulary = vocabulary.joined(athena, _curies(files), _formats(folders) & set(athena.vocabularies()))
+    return vocabulary.extended(own) if own else vocabulary
+
+
+def _curies(files: Iterable[Path]) -> set[str]:
+    """Return all texts of some files that look like CURIEs: what they name is looked up at once."""
+    texts = (path.read_text(encoding="utf-8", errors="replace") for path in files if path.is_file())
+    return {curie for text in texts for curie in re.findall(r"[A-Za-z_][\w.-]*:[^\s|,;\"'\]]+", text)}
+
+
+def _formats(folders: Iterable[Path]) -> set[str]:
+    """Return the words of the dictionaries' formats, the names of vocabularies among them."""
+    found: set[str] = set()
+    for path in (folder / DICTIONARY for folder in folders):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else [""]
+        header = lines[0].split("\t") if lines else []
+        if "format" in header:
+            cells = (line.split("\t") for line in lines[1:])
+            found |= {c[header.index("format")].removeprefix("header ") for c in cells if len(c) == len(header)}
+    return found
 
 
 def read_partner(folder: Path, vocabulary: Vocabulary, schema: Schema) -> Partner:

@@ -301,6 +301,11 @@ class _ConceptReader:
             self.problems.append(
                 Problem(self.file, line.number, "object_id", f"The vocabulary has no {curie}.", advice, curie)
             )
+        if concept is not None and concept.invalid_reason and status == "loads":
+            following = self.vocabulary.successor(concept.id)
+            advice = f"Map to OMOP:{following}, which replaced it." if following else "Map to a valid concept."
+            message = f"{curie} is no longer valid in its vocabulary."
+            self.problems.append(Problem(self.file, line.number, "object_id", message, advice, curie))
         return None if concept is None else concept.id
 
     def _check_repeated(self, line: Line, key: tuple[str, ...]) -> None:

@@ -14,6 +14,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from haemony.engine.errors import Problem, VocabularyError
+from haemony.ontology.athena import ATHENA, Athena, Found
 from haemony.ontology.concept import GENE_ALTERATION, NAMED_ALTERATION, Concept, closure, grouped
 from haemony.ontology.extension import Extension, assign_ids, read_user_file
 
@@ -57,6 +58,7 @@ class Vocabulary:
         self._parents = grouped((a, b) for a, b, name in self._relationship_rows if name == "Is a")
         self._genes = grouped((a, b) for a, b, name in self._relationship_rows if name == "Has gene")
         self._maps_to = {a: b for a, b, name in self._relationship_rows if name == "Maps to"}
+        self._replaced = {a: b for a, b, name in self._relationship_rows if name == "Concept replaced by"}
         up = grouped((a, b) for a, b in [*_pairs(self._parents), *self._inferred] if a != b)
         self._up = up
         self._down = grouped((b, a) for a, b in _pairs(up))
@@ -107,17 +109,20 @@ class Vocabulary:
         >>> read_vocabulary().search("Thrombozyten", 1)[0].name
         'Platelets [#/volume] in Blood'
         """
-        text = text.strip()
-        folded, words = text.casefold(), _words(text)
-        if not words and not folded:
-            return []
-        scores: dict[int, float] = {}
-        for concept_id, name, other, other_words in self._names:
-            score = 4.0 if name == text else _likeness(other, other_words, folded, words)
-            if score > scores.get(concept_id, 0.0):
-                scores[concept_id] = score
+        scores = _scores(text, self._names)
         best = sorted(scores, key=lambda c: (-scores[c], len(self[c].name), c))
         return [self[c] for c in best[:limit]]
+
+    def search_all(self, athena: Athena, text: str, limit: int = 10) -> list[Concept]:
+        """Find concepts here and in a download of Athena; of equally good names those that are here come
+        first, then standard concepts."""
+        here = _scores(text, self._names)
+        names = [(i, name, name.casefold(), _words(name)) for i, name in athena.names(text) if i not in self]
+        scores = here | _scores(text, names)
+        near = sorted(scores, key=lambda c: (-scores[c], c not in here, c))[: max(10 * limit, 100)]
+        found = {c.id: c for c in athena.concepts([c for c in near if c not in self])}
+        concepts = [self[c] if c in self else found[c] for c in near]
+        return sorted(concepts, key=lambda c: (-scores[c.id], c.id not in here, c.standard != "S"))[:limit]
 
     @cached_property
     def _names(self) -> tuple[tuple[int, str, str, frozenset[str]], ...]:
@@ -151,6 +156,11 @@ class Vocabulary:
     def maps_to(self, concept_id: int) -> int | None:
         """Return the concept that a code of another vocabulary maps to; None where it is no such code."""
         return self._maps_to.get(concept_id)
+
+    def successor(self, concept_id: int) -> int | None:
+        """Return what replaced a concept that is no longer valid, as far as the vocabulary says."""
+        found = self._replaced.get(concept_id, self._maps_to.get(concept_id))
+        return None if found == concept_id else found
 
     def named_alterations(self) -> frozenset[int]:
         """Return the alterations that a gene-level negative does not answer for: tandem duplications, fusions."""
@@ -194,16 +204,19 @@ class Vocabulary:
         ranked: list[tuple[int, str, int]] = []
         for concept in self._of(vocabulary):
             target = self.as_record(self._meant(concept.id), record_class)
-            if self[target].record_class != record_class:
+            if self[target].record_class not in (record_class, "") or self[target].invalid_reason:
                 continue
             texts = [(concept.code, 0), (concept.name, 1), *((s, 2) for s in self.synonyms(concept.id))]
             ranked += [(rank, text, target) for text, rank in texts if text]
         return _unambiguous(ranked)
 
     def _meant(self, concept_id: int) -> int:
-        """Return what a code of another vocabulary maps to, where that is what it is a kind of."""
+        """Return what a code of another vocabulary maps to, where it is a kind of that or not standard itself."""
         target = self._maps_to.get(concept_id, concept_id)
-        return target if self.is_a(concept_id, target) else concept_id
+        if target not in self:
+            return concept_id
+        imported = self[concept_id].source.startswith(ATHENA)
+        return target if self.is_a(concept_id, target) or (imported and not self[concept_id].standard) else concept_id
 
     def _of(self, vocabulary: str) -> Iterator[Concept]:
         gene = vocabulary == "HGNC"
@@ -238,13 +251,42 @@ class Vocabulary:
         rows = read_user_file(path)
         added = Extension(self, path.name, rows).read()
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+        own = Found(tuple(added.concepts), tuple(added.synonyms), tuple(added.relationships), ())
+        return self._with(own, digest)
+
+    def joined(self, athena: Athena, curies: Iterable[str], vocabularies: Iterable[str] = ()) -> Vocabulary:
+        """Return a vocabulary that also holds what CURIEs name in a download of Athena, and whole vocabularies of it.
+
+        What is named comes with its ancestors. A concept that is built in stays as it is.
+        """
+        wanted = athena.ids(curie for curie in curies if self.resolve(curie) is None)
+        for name in vocabularies:
+            wanted |= athena.of_vocabulary(name)
+        wanted -= self._concepts.keys()
+        if not wanted:
+            return self
+        found = athena.find(wanted)
+        new = tuple(c for c in found.concepts if c.id not in self)
+        ids = {c.id for c in new}
+        known = ids | self._concepts.keys()
+        return self._with(
+            Found(
+                new,
+                tuple(s for s in found.synonyms if s[0] in ids),
+                tuple(r for r in found.relationships if r[0] in ids and r[1] in known),
+                tuple(pair for pair in found.inferred if pair[0] in ids and pair[1] in known),
+            ),
+            athena.release,
+        )
+
+    def _with(self, more: Found, release: str) -> Vocabulary:
         return Vocabulary(
-            [*self, *added.concepts],
-            [*self._synonym_rows, *added.synonyms],
-            [*self._relationship_rows, *added.relationships],
-            inferred=self._inferred,
+            [*self, *more.concepts],
+            [*self._synonym_rows, *more.synonyms],
+            [*self._relationship_rows, *more.relationships],
+            inferred=[*self._inferred, *more.inferred],
             karyotype=self._karyotype,
-            release=f"{self.release}+{digest}",
+            release=f"{self.release}+{release}",
         )
 
 
@@ -315,6 +357,20 @@ def _unambiguous(ranked: Iterable[tuple[int, str, int]]) -> dict[str, int]:
         elif rank == have[0]:
             have[1].add(target)
     return {text: next(iter(targets)) for text, (_, targets) in best.items() if len(targets) == 1}
+
+
+def _scores(text: str, names: Iterable[tuple[int, str, str, frozenset[str]]]) -> dict[int, float]:
+    """Return how like a text the best name of each concept is; those that share nothing with it are left out."""
+    text = text.strip()
+    folded, words = text.casefold(), _words(text)
+    scores: dict[int, float] = {}
+    if not folded:
+        return scores
+    for concept_id, name, other, other_words in names:
+        score = 4.0 if name == text else _likeness(other, other_words, folded, words)
+        if score > scores.get(concept_id, 0.0):
+            scores[concept_id] = score
+    return scores
 
 
 def _words(text: str) -> frozenset[str]:
