@@ -15,6 +15,7 @@ from haemony.graph_loader.cells import read_cells
 from haemony.graph_loader.censoring import with_censored
 from haemony.graph_loader.facts import Facts, join_facts, patient_id
 from haemony.graph_loader.fates import DUPLICATE_KEY, IGNORED, LOADED, OVERRULED, QUARANTINED, UNTESTED
+from haemony.graph_loader.hotspots import at_hotspots
 from haemony.graph_loader.instances import Instances, make_instances
 from haemony.graph_loader.ledger import cell_fates, check_sums, check_tolerance, fate_of, ledger
 from haemony.graph_loader.mapping_tables import Spec, specs_of
@@ -63,6 +64,7 @@ def harmonise(
     cells = read_cells(session, schema, vocabulary, delivery, specs)
     ancestors = _ancestors(session, vocabulary)
     instances = make_instances(session, schema, vocabulary, delivery, specs, cells, ancestors)
+    instances = at_hotspots(session, schema, vocabulary, instances)
     instances = with_censored(session, schema, delivery, specs, cells, instances)
     progress("joining facts")
     return _facts(session, schema, vocabulary, delivery, specs, cells, instances)

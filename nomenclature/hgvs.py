@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 #: IUPAC amino acids: one letter to three (https://hgvs-nomenclature.org/stable/background/standards/#aacode).
 AMINO_ACIDS = {
@@ -81,15 +82,53 @@ def read_hgvs_p(text: str) -> str | None:
     return _allele("p", bare, _protein_change)
 
 
-def protein_position(name: str) -> tuple[str, int] | None:
-    """Return the first reference amino acid of a protein change and its position.
+@dataclass(frozen=True)
+class ProteinChange:
+    """Where a protein changes, and how: the first reference amino acid, first and last residue, and a kind."""
 
-    >>> protein_position("p.Arg882His")
-    ('Arg', 882)
+    residue: str
+    first: int
+    last: int
+    kind: str
+
+
+def protein_change(name: str) -> ProteinChange | None:
+    """Return what a name of one protein change says; None for an allele of several, or where it says no place.
+
+    Kinds are substitution, nonsense, frameshift, extension, deletion, duplication, insertion, delins, silent, unknown.
+
+    >>> protein_change("p.R882H")
+    ProteinChange(residue='Arg', first=882, last=882, kind='substitution')
+    >>> protein_change("D835_I836del").kind
+    'deletion'
     """
     canonical = read_hgvs_p(name)
-    place = _PROTEIN_PLACE.match(canonical[2:].lstrip("[")) if canonical else None
-    return (place[1], int(place[2])) if place else None
+    place = _PROTEIN_PLACE.match(canonical[2:]) if canonical else None
+    if place is None or canonical is None:
+        return None
+    edit = canonical[2 + place.end() :]
+    kind = next((kind for mark, kind in _KINDS if mark.search(edit)), "substitution")
+    return ProteinChange(place[1], int(place[2]), int(place[4] or place[2]), kind)
+
+
+#: How the end of a canonical protein name tells its kind; the first that fits counts.
+_KINDS = tuple(
+    (re.compile(mark), kind)
+    for mark, kind in (
+        ("fs", "frameshift"), ("ext", "extension"), ("^delins", "delins"), ("^del", "deletion"),
+        ("^dup", "duplication"), ("^ins", "insertion"), ("^=$", "silent"), (r"^\?$", "unknown"), ("^Ter$", "nonsense"),
+    )
+)  # fmt: skip
+
+
+def codon(name: str) -> int | None:
+    """Return the codon that a substitution of one coding base changes; None for any other change.
+
+    >>> codon("c.2644C>T"), codon("c.123+1G>A")
+    (882, None)
+    """
+    place = re.fullmatch(r"c\.([1-9][0-9]*)[ACGT]>[ACGT]", read_hgvs_c(name) or "")
+    return None if place is None else (int(place[1]) + 2) // 3
 
 
 def _bare(text: str, kind: str) -> tuple[str, bool]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haemony.nomenclature.hgvs import AMINO_ACIDS, protein_position, read_hgvs_c, read_hgvs_p
+from haemony.nomenclature.hgvs import AMINO_ACIDS, ProteinChange, codon, protein_change, read_hgvs_c, read_hgvs_p
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 GRAMMAR = SHARED / "conformance" / "hgvs" / "grammar_test.tsv"
@@ -165,12 +165,36 @@ def test_what_is_no_protein_change(text: str) -> None:
     assert read_hgvs_p(text) is None
 
 
-def test_protein_position() -> None:
-    assert protein_position("p.R882H") == ("Arg", 882)
-    assert protein_position("p.Asp835_Ile836delinsVal") == ("Asp", 835)
-    assert protein_position("p.*110Gext*17") == ("Ter", 110)
-    assert protein_position("p.?") is None
-    assert protein_position("ITD") is None
+@pytest.mark.parametrize(
+    ("name", "residue", "first", "last", "kind"),
+    [
+        ("p.R882H", "Arg", 882, 882, "substitution"),
+        ("p.Asp835_Ile836delinsVal", "Asp", 835, 836, "delins"),
+        ("p.D835del", "Asp", 835, 835, "deletion"),
+        ("p.K650_E652dup", "Lys", 650, 652, "duplication"),
+        ("p.F594_R595insGD", "Phe", 594, 595, "insertion"),
+        ("p.W288fs*12", "Trp", 288, 288, "frameshift"),
+        ("p.W288Cfs*12", "Trp", 288, 288, "frameshift"),
+        ("p.Q842X", "Gln", 842, 842, "nonsense"),
+        ("p.A10A", "Ala", 10, 10, "silent"),
+        ("p.*110Gext*17", "Ter", 110, 110, "extension"),
+        ("p.M1?", "Met", 1, 1, "unknown"),
+    ],
+)
+def test_protein_change(name: str, residue: str, first: int, last: int, kind: str) -> None:
+    assert protein_change(name) == ProteinChange(residue, first, last, kind)
+
+
+@pytest.mark.parametrize("name", ["p.?", "ITD", "p.[Arg882His;Arg883His]"])
+def test_no_single_protein_change(name: str) -> None:
+    assert protein_change(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("c.2644C>T", 882), ("c.3G>A", 1), ("c.4G>A", 2), ("c.4+1G>A", None), ("c.4del", None)]
+)
+def test_codon(name: str, place: int | None) -> None:
+    assert codon(name) == place
 
 
 def _grammar_cases() -> Iterator[tuple[str, str, bool, str | None]]:
