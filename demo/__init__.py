@@ -1,1 +1,1 @@
-"""Made-up deliveries of two demo partners, with mistakes whose exact number is known."""
+"""Made-up deliveries of three demo partners, with mistakes whose exact number is known."""

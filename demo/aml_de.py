@@ -209,7 +209,7 @@ def deliver(p: Patients) -> Tables:
 
 
 def _date(p: Patients, day: Whole, shown: Flags | None = None) -> Text:
-    return draw.dates(p.diagnosed + day, shown, "", german=True)
+    return draw.dates(p.diagnosed + day, shown, "", pattern=draw.GERMAN)
 
 
 def _everyone(p: Patients) -> Whole:
@@ -223,10 +223,10 @@ def _roster(p: Patients, keys: Text) -> draw.Table:
         PatNr=keys,
         Nachname=SURNAMES[p.number % len(SURNAMES)],
         Vorname=draw.pick(p.female, WOMEN[p.number % 4], MEN[p.number % 4]),
-        Geburtsdatum=draw.dates(born, german=True),
+        Geburtsdatum=draw.dates(born, pattern=draw.GERMAN),
         Geschlecht=draw.pick(p.female, "w", "m"),
         Station=draw.constant("Hämatologie", len(keys)),
-        Diagnosedatum=draw.dates(p.diagnosed, german=True),
+        Diagnosedatum=draw.dates(p.diagnosed, pattern=draw.GERMAN),
         AML_Typ=draw.pick(p.odds[:, 0] < 0.02, UNKNOWN, p.secondary),
         ECOG=draw.pick(p.odds[:, 1] < 0.05, UNKNOWN, draw.whole(p.ecog)),
         ELN_2022=draw.words(["günstig", "intermediär", "ungünstig"])[p.risk],
@@ -374,7 +374,7 @@ def _transplants(p: Patients, keys: Text) -> draw.Table:
             draw.table(
                 owner,
                 PatNr=keys[owner],
-                TPL_Datum=draw.dates((p.diagnosed + day)[owner], german=True),
+                TPL_Datum=draw.dates((p.diagnosed + day)[owner], pattern=draw.GERMAN),
                 TPL_Art=draw.pick(p.donor[owner] == "Haplo", "haplo", "allogen"),
                 Spender=p.donor[owner],
                 Status_vor_TPL=draw.constant(state, len(owner)),

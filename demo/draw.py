@@ -1,4 +1,4 @@
-"""What both made-up deliveries are drawn and written with: seeded draws, text columns, delimited files."""
+"""What the made-up deliveries are drawn and written with: seeded draws, text columns, delimited files."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ Whole = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 P = TypeVar("P")
 
+ISO: Final = "yyyy-MM-dd"
+GERMAN: Final = "dd.MM.yyyy"
+SPANISH: Final = "dd/MM/yyyy"
 NEVER: Final = 1_000_000  # a day that is after everyone's last contact
 DAYS_A_YEAR: Final = 365.2425
 _FIRST_DATE: Final = np.datetime64("1900-01-01")
@@ -114,19 +117,19 @@ def epoch(date: str) -> int:
 
 
 @cache
-def _calendar(german: bool) -> Text:
+def _calendar(pattern: str) -> Text:
     days = np.arange(_FIRST_DATE, _LAST_DATE)
-    iso: list[str] = np.datetime_as_string(days).tolist()
-    return words(f"{d[8:]}.{d[5:7]}.{d[:4]}" if german else d for d in iso)
+    parts = [d.split("-") for d in np.datetime_as_string(days).tolist()]
+    return words(pattern.replace("yyyy", y).replace("MM", m).replace("dd", d) for y, m, d in parts)
 
 
-def dates(days: Whole, shown: Flags | None = None, missing: str = "", german: bool = False) -> Text:
+def dates(days: Whole, shown: Flags | None = None, missing: str = "", pattern: str = ISO) -> Text:
     """Write days since 1970 as dates; where they are not shown, the code for a missing one.
 
-    >>> dates(np.array([0, 59]), german=True).tolist()
+    >>> dates(np.array([0, 59]), pattern=GERMAN).tolist()
     ['01.01.1970', '01.03.1970']
     """
-    calendar = _calendar(german)
+    calendar = _calendar(pattern)
     offset = days - int(_FIRST_DATE.astype(np.int64))
     text: Text = calendar[np.clip(offset, 0, len(calendar) - 1)]
     return text if shown is None else pick(shown, text, missing)

@@ -2,7 +2,8 @@
 
 The shares were set by hand near what the papers named beside them report, so that the cohort looks like theirs; they
 are not copied from a table of theirs, and are no reference to cite. Only the points, median survivals and times to AML
-of IPSS-R are the published ones (https://ipssrbasic.mds-foundation.org). Nothing here was taken from a patient.
+of IPSS-R are the published ones (https://ipssrbasic.mds-foundation.org), and so are the limits of ISS and the median
+times to progression of R-ISS. Nothing here was taken from a patient.
 
 Sources
     [Juliusson]     Blood 2009;113:4179, Swedish acute leukaemia registry: age, sex, early death, remission
@@ -16,6 +17,16 @@ Sources
     [Bernard]       Nat Med 2020;26:1549: TP53 and complex karyotype in MDS
     [Haase]         Leukemia 2019, doi 10.1038/s41375-018-0351-2, 359 patients: TP53 in 55 % of complex karyotypes
     [Jädersten]     J Clin Oncol, 25 April 2011, 55 patients: TP53 in 18 % of low-risk MDS with del(5q)
+    [SEER]          https://seer.cancer.gov/statfacts/html/mulmy.html: median age of 69, more men than women
+    [Kyle]          Mayo Clin Proc 2003;78:21, 1,027 patients: kind of M-protein, anaemia, kidneys, calcium, bones
+    [Greipp]        J Clin Oncol 2005;23:3412, 10,750 patients: limits and shares of ISS
+    [Avet-Loiseau]  Blood 2007;109:3489, 1,064 patients: t(4;14) and del(17p)
+    [Hanamura]      Blood 2006;108:1724: gain of 1q21 in four of ten
+    [Palumbo]       J Clin Oncol 2015;33:2863, 3,060 patients: R-ISS, its shares, progression and survival
+    [Rosiñol]       Blood 2012;120:1589, PETHEMA: VTD before an autologous transplant
+    [Mateos]        N Engl J Med 2018;378:518: VMP with and without daratumumab
+    [Facon]         N Engl J Med 2019;380:2104: Rd with and without daratumumab
+    [Yong]          Br J Haematol 2016;175:252, 4,997 patients: how many reach each line, and how long each lasts
 """
 
 from __future__ import annotations
@@ -205,4 +216,110 @@ IPSSR: Final[dict[str, tuple[float, float, float]]] = {
     "Intermediate": (4.5, 3.0, 3.2),
     "High": (6.0, 1.6, 1.4),
     "Very high": (99.0, 0.8, 0.73),
+}
+
+# --- Myeloma -----------------------------------------------------------------------------------------------------
+
+MM_AGE: Final = (69.0, 11.0, 32.0, 92.0)  # [SEER]
+MM_FEMALE: Final = 0.45  # [SEER]
+
+#: Kind of M-protein: share, median M-protein in serum (g/L) [Kyle].
+MM_ISOTYPES: Final[dict[str, tuple[float, float]]] = {
+    "IgG kappa": (0.345, 36.0),
+    "IgG lambda": (0.185, 35.0),
+    "IgA kappa": (0.135, 29.0),
+    "IgA lambda": (0.080, 28.0),
+    "Bence-Jones kappa": (0.115, 0.0),
+    "Bence-Jones lambda": (0.085, 0.0),
+    "IgD": (0.020, 9.0),
+    "IgM": (0.005, 20.0),
+    "no secretor": (0.030, 0.0),
+}
+
+#: Share with an abnormality; del(17p) and the gain of 1q are commoner beside an IGH translocation of bad prognosis
+#: [Avet-Loiseau, Hanamura].
+MM_T_4_14: Final = 0.13
+MM_T_14_16: Final = 0.035
+MM_DEL_17P: Final = (0.085, 0.14)
+MM_GAIN_1Q: Final = (0.32, 0.62)
+MM_HIGH_LDH: Final = 240.0  # upper limit of the laboratory, U/L
+
+#: Limits of ISS: beta-2 microglobulin (mg/L) of stage I and of stage III, albumin (g/L) of stage I [Greipp].
+ISS_LIMITS: Final = (3.5, 5.5, 35.0)
+#: By stage of R-ISS: median months until the first progression [Palumbo].
+RISS_PROGRESSION: Final = (66.0, 42.0, 29.0)
+
+#: Best response, from the worst: to the first, the second and every later line [Rosiñol, Mateos, Facon].
+MM_RESPONSES: Final = ("EP", "EE", "RM", "RP", "MBRP", "RC", "RCe")
+MM_RESPONSE_SHARES: Final = (
+    (0.03, 0.06, 0.03, 0.19, 0.32, 0.20, 0.17),
+    (0.08, 0.13, 0.06, 0.31, 0.27, 0.10, 0.05),
+    (0.17, 0.23, 0.08, 0.30, 0.16, 0.04, 0.02),
+)
+#: By line: progression-free time, times that of the first; share of those who progress that gets the next [Yong].
+MM_LINES: Final = ((1.0, 0.82), (0.38, 0.74), (0.24, 0.66), (0.17, 0.55), (0.12, 0.0))
+
+#: Regimens by setting: the years between which it was begun, and its weight among those of its time. The settings are
+#: first line before a transplant and without, second, third, and every later line. Approximate years of use in Spain.
+MM_REGIMENS: Final[dict[str, dict[str, tuple[int, int, float]]]] = {
+    "transplant": {
+        "VTD": (2010, 2021, 5.0),
+        "VCD": (2010, 2018, 1.0),
+        "VRd": (2017, 2030, 3.0),
+        "Dara-VTD": (2020, 2030, 6.0),
+    },
+    "first": {
+        "MPV": (2010, 2021, 6.0),
+        "MP": (2010, 2014, 1.0),
+        "Rd": (2015, 2022, 2.0),
+        "Dara-VMP": (2018, 2024, 4.0),
+        "DRd": (2019, 2030, 6.0),
+    },
+    "second": {
+        "Vd": (2010, 2017, 3.0),
+        "Rd": (2010, 2018, 4.0),
+        "KRd": (2016, 2030, 3.0),
+        "DRd": (2017, 2030, 3.0),
+        "DVd": (2017, 2030, 2.0),
+        "Kd": (2017, 2030, 2.0),
+    },
+    "third": {
+        "Rd": (2010, 2016, 3.0),
+        "VCD": (2010, 2030, 1.0),
+        "Pd": (2014, 2030, 4.0),
+        "Kd": (2016, 2030, 3.0),
+        "IRd": (2018, 2030, 1.0),
+        "Isa-Pd": (2020, 2030, 3.0),
+    },
+    "later": {
+        "CP": (2010, 2030, 3.0),
+        "Bendamustina-Pred": (2010, 2030, 2.0),
+        "Pd": (2014, 2030, 3.0),
+        "Daratumumab": (2016, 2030, 4.0),
+        "Belantamab": (2021, 2030, 3.0),
+        "Teclistamab": (2022, 2030, 4.0),
+    },
+}
+#: Regimens that stop after so many days; the others go on until something ends them.
+MM_FIXED: Final = {"VTD": 126, "VCD": 126, "VRd": 140, "Dara-VTD": 126, "MPV": 378, "MP": 378, "CP": 180,
+                   "Bendamustina-Pred": 168}  # fmt: skip
+
+#: What of a regimen makes some events commoner: V bortezomib, T thalidomide, R lenalidomide, P pomalidomide,
+#: K carfilzomib.
+MM_AGENTS: Final = {"VTD": "VT", "VCD": "V", "VRd": "VR", "Dara-VTD": "VT", "MPV": "V", "Dara-VMP": "V", "Vd": "V",
+                    "DVd": "V", "Rd": "R", "DRd": "R", "IRd": "R", "KRd": "KR", "Kd": "K", "Pd": "P",
+                    "Isa-Pd": "P"}  # fmt: skip
+#: Unwanted events: share of lines in which one is told, share of these of grade 3 or 4, the agents that double it
+#: [Rosiñol, Mateos, Facon].
+MM_TOXICITY: Final[dict[str, tuple[float, float, str]]] = {
+    "neuropatía periférica": (0.12, 0.15, "VT"),
+    "neutropenia": (0.16, 0.60, "RP"),
+    "trombocitopenia": (0.11, 0.50, "VK"),
+    "anemia": (0.12, 0.40, ""),
+    "infección": (0.15, 0.35, ""),
+    "neumonía": (0.07, 0.65, ""),
+    "diarrea": (0.08, 0.15, "R"),
+    "estreñimiento": (0.07, 0.05, "T"),
+    "trombosis": (0.04, 0.40, "TR"),
+    "astenia": (0.10, 0.10, ""),
 }

@@ -1,4 +1,4 @@
-"""Make up deliveries of two partners, of any size, with a known number of mistakes in them."""
+"""Make up deliveries of three partners, of any size, with a known number of mistakes in them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from haemony.demo import aml_de, draw, mds_en
+from haemony.demo import aml_de, draw, mds_en, mm_es
 from haemony.demo.draw import Flags, Tables, Whole
 from haemony.demo.mistakes import MISTAKES, Draft, Tally, put_in
 from haemony.engine.errors import DeliveryError
@@ -30,7 +30,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Centre:
-    """A made-up partner: how its patients are drawn, how its files are written, its part of all patients."""
+    """A made-up partner: how its patients are drawn, how its files are written, its part of all patients by weight."""
 
     make: Callable[[np.random.Generator, int, int], Block]
     separator: str
@@ -48,9 +48,15 @@ def _mds(rng: np.random.Generator, first: int, size: int) -> Block:
     return Block(patients.female, patients.diagnosed, mds_en.deliver(patients))
 
 
+def _mm(rng: np.random.Generator, first: int, size: int) -> Block:
+    patients = draw.head(mm_es.draw_patients(rng, first, BLOCK), size)
+    return Block(patients.female, patients.diagnosed, mm_es.deliver(patients))
+
+
 CENTRES: Final[Mapping[str, Centre]] = {
     aml_de.PARTNER: Centre(_aml, ";", "latin-1", 0.6),
     mds_en.PARTNER: Centre(_mds, ",", "utf-8", 0.4),
+    mm_es.PARTNER: Centre(_mm, ";", "latin-1", 0.25),
 }
 
 

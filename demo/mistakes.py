@@ -8,11 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from haemony.demo import draw
+from haemony.demo import draw, figures
 from haemony.demo.draw import Flags, Table, Tables, Text, Whole
 
 NOBODY: Final = 9_000_001  # numbers from here on stand on no roster
-_EMPTY: Final = ("", "n.b.", "NA")
+_EMPTY: Final = ("", "n.b.", "NA", "no consta", "no realizado")
 
 
 @dataclass
@@ -34,8 +34,8 @@ Spoil = Callable[[Draft, Table, Whole, np.random.Generator], None]
 class Mistake:
     """A kind of mistake: ``rate`` a patient, the rows that can have it, what is done to them, the answer expected.
 
-    ``expected`` is ``fate: reason`` of the cell, ``shape: id`` of the shape that it breaks, or ``flag: reason`` of the
-    record. It is the first answer: a Y in a woman, for one, shows in her karyotype and again as the loss of Y.
+    ``expected`` is ``fate: reason`` of the cell, ``shape: id`` of the shape that it breaks, ``flag: reason`` of the
+    record, or ``query: name`` of the query that finds it. It is the first answer: a Y in a woman, for one, shows in her karyotype and again as the loss of Y.
     ``rows_each`` counts the delivered rows that one mistake touches.
     """
 
@@ -146,11 +146,11 @@ def number(column: str, low: float, high: float, digits: int, decimal: str = "."
     return spoil
 
 
-def before_diagnosis(column: str, days: int, german: bool = False) -> Spoil:
+def before_diagnosis(column: str, days: int, pattern: str = draw.ISO) -> Spoil:
     """Replace the cell by a date before the diagnosis."""
 
     def spoil(draft: Draft, table: Table, rows: Whole, rng: np.random.Generator) -> None:
-        table.columns[column][rows] = draw.dates(draft.diagnosed[table.owner[rows]] - days, german=german)
+        table.columns[column][rows] = draw.dates(draft.diagnosed[table.owner[rows]] - days, pattern=pattern)
 
     return spoil
 
@@ -177,6 +177,21 @@ def hidden_trisomy(draft: Draft, table: Table, rows: Whole, rng: np.random.Gener
     text: Text = registry.columns["karyotype"]
     for owner in table.owner[rows]:
         text[owner] = text[owner].replace("46,", "47,").replace("[20]", ",+8[20]")
+
+
+def follows_an_ended_line(draft: Draft, table: Table) -> Flags:
+    """Allow the second lines whose first is the row before and has ended."""
+    ended = np.roll(table.columns["FECHA_FIN"], 1) != ""
+    own = (np.roll(table.owner, 1) == table.owner) & (np.roll(table.columns["LINEA"], 1) == "1")
+    flags: Flags = (table.columns["LINEA"] == "2") & own & ended
+    return flags
+
+
+def begin_before_the_former_ends(draft: Draft, table: Table, rows: Whole, rng: np.random.Generator) -> None:
+    """Let a line begin on the tenth day before the last of the line before."""
+    ends = ["-".join(reversed(text.split("/"))) for text in table.columns["FECHA_FIN"][rows - 1]]
+    days = np.array(ends, dtype="datetime64[D]").astype(np.int64) - 10
+    table.columns["FECHA_INICIO"][rows] = draw.dates(days, pattern=draw.SPANISH)
 
 
 def _normal_and_banded(draft: Draft, table: Table) -> Flags:
@@ -212,11 +227,11 @@ AML: Final = (
     Mistake("exclusive-rearrangements", "zytogenetik.csv", "ZG_inv16", "shape: second-recurrent-rearrangement",
             holding("Karyotyp", *_NORMAL), put_all(Karyotyp="n.b.", ZG_t8_21="ja", ZG_inv16="ja")),
     Mistake("response-before-treatment", "therapie.csv", "Datum_Ansprechen", "shape: response-before-treatment",
-            filled("Datum_Ansprechen"), before_diagnosis("Datum_Ansprechen", 20, german=True)),
+            filled("Datum_Ansprechen"), before_diagnosis("Datum_Ansprechen", 20, pattern=draw.GERMAN)),
     Mistake("treatment-ends-before-start", "therapie.csv", "Ende", "shape: treatment-ends-before-start",
-            filled("Ende"), before_diagnosis("Ende", 10, german=True)),
+            filled("Ende"), before_diagnosis("Ende", 10, pattern=draw.GERMAN)),
     Mistake("last-contact-before-diagnosis", "verlauf.csv", "Letzter_Kontakt", "shape: outcome-days",
-            holding("VR_Datum", ""), before_diagnosis("Letzter_Kontakt", 100, german=True)),
+            holding("VR_Datum", ""), before_diagnosis("Letzter_Kontakt", 100, pattern=draw.GERMAN)),
     Mistake("unknown-gene", "panel.csv", "Gen", "quarantined: unmapped",
             both(holding("Bewertung", "pathogen"), holding("Typ", "SNV/Indel")), put("Gen", "NMP1")),
     Mistake("flag-contradicts-variant", "molekular.csv", "NPM1", "flag: disputed",
@@ -271,4 +286,62 @@ MDS: Final = (
             repeat, rows_each=2),
 )  # fmt: skip
 
-MISTAKES: Final[Mapping[str, Sequence[Mistake]]] = {"demo_aml": AML, "demo_mds": MDS}
+MM: Final = (
+    Mistake("hb-in-g-l", "analitica.csv", "RESULTADO", "shape: haemoglobin-impossible",
+            both(holding("DETERMINACION", "Hemoglobina"), holding("UNIDAD", "g/dl")), number("RESULTADO", 85, 130, 0),
+            rate=0.004),
+    Mistake("calcium-in-mg-dl", "analitica.csv", "UNIDAD", "shape: calcium-impossible",
+            both(holding("DETERMINACION", "Calcio"), holding("UNIDAD", "mg/dl")), put("UNIDAD", "mmol/l")),
+    Mistake("negative-value", "analitica.csv", "RESULTADO", "shape: platelets-impossible",
+            holding("DETERMINACION", "Plaquetas"), rewrite("RESULTADO", lambda old: f"-{old}")),
+    Mistake("impossible-value", "analitica.csv", "RESULTADO", "shape: percentage-impossible",
+            holding("DETERMINACION", "Células plasmáticas en MO"), put("RESULTADO", "180")),
+    Mistake("decimal-point", "analitica.csv", "RESULTADO", "quarantined: unreadable-number",
+            holding("DETERMINACION", "Beta-2 microglobulina"), rewrite("RESULTADO", lambda old: old.replace(",", "."))),
+    Mistake("undeclared-missing-code", "analitica.csv", "RESULTADO", "quarantined: unreadable-number",
+            holding("DETERMINACION", "LDH"), put("RESULTADO", "hemolizada")),
+    Mistake("unknown-unit", "analitica.csv", "UNIDAD", "quarantined: unknown-unit", holding("DETERMINACION", "Albúmina"),
+            put("UNIDAD", "g%")),
+    Mistake("unknown-test", "analitica.csv", "DETERMINACION", "quarantined: unmapped", holding("DETERMINACION", "LDH"),
+            put("DETERMINACION", "LHD")),
+    Mistake("date-in-the-future", "analitica.csv", "FECHA", "shape: record-after-death", filled("FECHA"),
+            put("FECHA", "15/03/2045")),
+    Mistake("impossible-date", "lineas.csv", "FECHA_FIN", "quarantined: unreadable-date", filled("FECHA_FIN"),
+            put("FECHA_FIN", "31/02/2019")),
+    Mistake("impossible-birth", "pacientes.csv", "FECHA_NACIMIENTO", "shape: patient-age", filled("FECHA_NACIMIENTO"),
+            put("FECHA_NACIMIENTO", "01/01/1850")),
+    Mistake("death-before-diagnosis", "pacientes.csv", "FECHA_EXITUS", "shape: outcome-days", filled("FECHA_EXITUS"),
+            before_diagnosis("FECHA_EXITUS", 60, pattern=draw.SPANISH)),
+    Mistake("sex-code", "pacientes.csv", "SEXO", "quarantined: unmapped", filled("SEXO"), put("SEXO", "V")),
+    Mistake("flag-code", "pacientes.csv", "FISH_del17p", "quarantined: unmapped", filled("FISH_del17p"),
+            put("FISH_del17p", "dudoso")),
+    Mistake("grade-of-another-scale", "pacientes.csv", "ECOG", "shape: ecog-grade", filled("ECOG"), put("ECOG", "80")),
+    Mistake("wanted-regimen", "lineas.csv", "ESQUEMA", "quarantined: concept-wanted", holding("LINEA", "1"),
+            put("ESQUEMA", "Iberdomida-Dex")),
+    Mistake("misspelt-regimen", "lineas.csv", "ESQUEMA", "quarantined: unmapped", filled("ESQUEMA"),
+            put("ESQUEMA", "VDT")),
+    Mistake("line-nought", "lineas.csv", "LINEA", "shape: treatment-line", filled("LINEA"), put("LINEA", "0")),
+    Mistake("overlapping-lines", "lineas.csv", "FECHA_INICIO", "query: overlapping-lines", follows_an_ended_line,
+            begin_before_the_former_ends),
+    Mistake("treatment-ends-before-start", "lineas.csv", "FECHA_FIN", "shape: treatment-ends-before-start",
+            filled("FECHA_FIN"), before_diagnosis("FECHA_FIN", 10, pattern=draw.SPANISH)),
+    Mistake("response-before-treatment", "respuestas.csv", "FECHA", "shape: response-before-treatment",
+            both(holding("LINEA", "1"), holding("RESPUESTA", *figures.MM_RESPONSES[1:])),
+            before_diagnosis("FECHA", 20, pattern=draw.SPANISH)),
+    Mistake("response-to-no-treatment", "respuestas.csv", "LINEA", "flag: link-none",
+            holding("RESPUESTA", *figures.MM_RESPONSES[1:]), put("LINEA", "9")),
+    Mistake("allogeneic-from-the-patient", "trasplantes.csv", "TIPO", "shape: allogeneic-from-patient",
+            holding("TIPO", "TASPE"), put("TIPO", "alogénico")),
+    Mistake("grade-above-five", "toxicidad.csv", "GRADO", "shape: adverse-event-grade", filled("GRADO"),
+            put("GRADO", "7")),
+    Mistake("roman-grade", "toxicidad.csv", "GRADO", "quarantined: unreadable-number", filled("GRADO"),
+            put("GRADO", "III")),
+    Mistake("trailing-space", "lineas.csv", "ESQUEMA", "loaded", filled("ESQUEMA"),
+            rewrite("ESQUEMA", lambda old: f"{old} ")),
+    Mistake("repeated-row", "toxicidad.csv", "TOXICIDAD", "loaded", filled("TOXICIDAD"), repeat, rows_each=2),
+    Mistake("stranger", "analitica.csv", "NHC", "quarantined: unknown-patient", filled("NHC"), stranger("NHC", "MM{}")),
+    Mistake("duplicate-roster-key", "pacientes.csv", "NHC", "quarantined: duplicate-key", filled("NHC"), repeat,
+            rows_each=2),
+)  # fmt: skip
+
+MISTAKES: Final[Mapping[str, Sequence[Mistake]]] = {"demo_aml": AML, "demo_mds": MDS, "demo_mm": MM}

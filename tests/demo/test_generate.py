@@ -110,7 +110,7 @@ def test_what_cannot_be_made_is_refused(tmp_path: Path, patients: int, partners:
 def test_dates_are_written_as_the_calendar_has_them(date: datetime.date) -> None:
     days = np.array([(date - datetime.date(1970, 1, 1)).days])
     assert draw.dates(days)[0] == date.isoformat()
-    assert draw.dates(days, german=True)[0] == date.strftime("%d.%m.%Y").rjust(10, "0")
+    assert draw.dates(days, pattern=draw.GERMAN)[0] == date.strftime("%d.%m.%Y").rjust(10, "0")
 
 
 @given(st.integers(1, 20), st.sampled_from("mw"), st.sampled_from([t for t, _ in figures.AML_KARYOTYPES.values()]))
