@@ -6,7 +6,7 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_D
 
 .PHONY: demo test check package bench figures clean
 
-demo: $(VENV)/.installed  ## make up two hospitals, build the graph, ask it three questions
+demo: $(VENV)/.installed  ## make up three hospitals, build the graph, ask it four questions
 	@$(BIN)/haemony demo
 	@echo
 	@echo "The command is $(BIN)/haemony; to say just haemony: . $(BIN)/activate"

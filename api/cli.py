@@ -117,7 +117,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Make up two hospitals' data, build the graph, and ask it three questions."""
+    """Make up three hospitals' data, build the graph, and ask it four questions."""
     from haemony.api.tour import TOLERATED
     from haemony.api.tour import demo as tour
 
@@ -131,7 +131,7 @@ def demo_data(
     seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Make up the data of two hospitals, with mistakes that are counted in mistakes.json."""
+    """Make up the data of three hospitals, with mistakes that are counted in mistakes.json."""
     from haemony.demo.generate import generate
 
     written = generate(folder, patients, seed)

@@ -1,4 +1,4 @@
-"""The demo: two made-up deliveries, built and asked three questions, in the order in which a person would do it."""
+"""The demo: three made-up deliveries, built and asked four questions, in the order in which a person would do it."""
 
 from __future__ import annotations
 
@@ -33,6 +33,12 @@ QUESTIONS: Final[tuple[tuple[str, str, dict[str, str], tuple[str, ...]], ...]] =
         "tested-negative",
         {"alteration": "TP53"},
         (),
+    ),
+    (
+        "How many patients get to each line of therapy, and how many answer it?",
+        "lines-of-therapy",
+        {},
+        ("dataset", "line", "patients", "median day of start", "answered", "percent answered", "went on to another"),
     ),
 )
 NEXT: Final = (

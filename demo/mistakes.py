@@ -301,7 +301,7 @@ MM: Final = (
     Mistake("undeclared-missing-code", "analitica.csv", "RESULTADO", "quarantined: unreadable-number",
             holding("DETERMINACION", "LDH"), put("RESULTADO", "hemolizada")),
     Mistake("unknown-unit", "analitica.csv", "UNIDAD", "quarantined: unknown-unit", holding("DETERMINACION", "Albúmina"),
-            put("UNIDAD", "g%")),
+            put("UNIDAD", "g/cc")),
     Mistake("unknown-test", "analitica.csv", "DETERMINACION", "quarantined: unmapped", holding("DETERMINACION", "LDH"),
             put("DETERMINACION", "LHD")),
     Mistake("date-in-the-future", "analitica.csv", "FECHA", "shape: record-after-death", filled("FECHA"),

@@ -135,6 +135,7 @@ NPM1, FLT3, DNMT3A, FLT3_ITD = 35948005, 35956153, 35958399, 2100000022
 ABNORMALITY, COMPLEX, KMT2A_REARRANGED = 2100000013, 2100000011, 36017899
 AML, HAEMOGLOBIN, OVERALL_SURVIVAL = 140352, 3000963, 2100000001
 REMISSION, ALLOGENEIC, UNRELATED, ADVERSE, FAVOURABLE = 2100000060, 2100000081, 2100000050, 2100000096, 2100000094
+NEUTROPENIA = 2100002504
 MALE, FEMALE = 8507, 8532
 
 
@@ -197,9 +198,14 @@ def _course(build: BuildFolder) -> None:
         build.record(partner, "Measurement", f"{patient}-hb", patient, **measured)
     drugs = [read_vocabulary().search(name, 1)[0].id for name in ("cytarabine", "daunorubicin")]
     build.record("north", "Treatment", "n1-7+3", "n1", concept=drugs, line=1, start_day=3)
+    induction = {"concept": drugs[:1], "line": 1, "start_day": 10, "end_day": 110}
+    build.record("north", "Treatment", "n2-induction", "n2", **induction)
     transplant = {"concept": [ALLOGENEIC], "line": 2, "start_day": 100, "donor": UNRELATED}
     build.record("north", "Treatment", "n2-transplant", "n2", **transplant)
     build.record("north", "Response", "n1-remission", "n1", concept=REMISSION, day=40, treatment="n1-7+3")
+    for patient, grade, treatment in (("n1", 4, "n1-7+3"), ("n2", None, "n2-induction")):
+        event = {"concept": NEUTROPENIA, "grade": grade, "day": 12, "treatment": treatment}
+        build.record("north", "AdverseEvent", f"{patient}-event", patient, **event)
 
 
 def _evidence(build: BuildFolder) -> None:

@@ -13,7 +13,7 @@ from haemony.api.workbench import Workbench
 from haemony.demo.generate import CENTRES, generate
 
 #: Enough patients for every query to have an answer, and for the mistakes to be few; few enough for a test.
-PATIENTS = 200
+PATIENTS = 250
 
 
 @pytest.fixture(scope="session")

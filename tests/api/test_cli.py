@@ -383,8 +383,8 @@ def test_demo_as_json(run: Run) -> None:
     made = run("demo", "--patients", "60", "--json")
     assert made.exit_code == 0, made.output
     said = json.loads(made.stdout)
-    assert {s["name"] for s in said["built"]} == {"demo_aml", "demo_mds"}
-    assert said["answers"].keys() == {"survival-by-genotype", "comutations", "tested-negative"}
+    assert {s["name"] for s in said["built"]} == {"demo_aml", "demo_mds", "demo_mm"}
+    assert said["answers"].keys() == {"survival-by-genotype", "comutations", "tested-negative", "lines-of-therapy"}
 
 
 def test_demo_data(run: Run, home: Home) -> None:

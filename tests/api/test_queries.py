@@ -257,9 +257,30 @@ def test_patients_by_diagnosis_count_for_all_above(store: GraphStore) -> None:
 
 
 def test_treatments_with_line_and_response(store: GraphStore) -> None:
-    first, second = run_query(store, "treatment-by-line-and-response").rows
-    assert first == (1, "cytarabine + daunorubicin", "Complete remission", 1)
-    assert second[2:] == ("none recorded", 1)
+    alone, both, transplant = run_query(store, "treatment-by-line-and-response").rows
+    assert alone == (1, "cytarabine", "none recorded", 1)
+    assert both == (1, "cytarabine + daunorubicin", "Complete remission", 1)
+    assert transplant[2:] == ("none recorded", 1)
+
+
+def test_lines_of_therapy_count_who_began_answered_and_went_on(store: GraphStore) -> None:
+    result = run_query(store, "lines-of-therapy")
+    assert result.rows == (("north", 1, 2, 6.5, 100.0, 1, 50.0, 1), ("north", 2, 1, 100.0, None, 0, 0.0, 0))
+    stable = run_query(store, "lines-of-therapy", {"response": "haemony:stable-disease"})
+    assert rows(stable, "answered") == [(0,), (0,)]
+
+
+def test_a_line_that_begins_before_the_former_ends_overlaps_it(store: GraphStore) -> None:
+    assert run_query(store, "overlapping-lines").rows == (("north", 1, 1, []),)
+    named = run_query(store, "overlapping-lines", {"list": "true"})
+    assert rows(named, "treatments") == [(["n2-transplant"],)]
+
+
+def test_adverse_events_by_grade_and_by_drug(store: GraphStore) -> None:
+    assert run_query(store, "adverse-events").rows == (("north", "Neutropenia", 2, 1),)
+    under = run_query(store, "adverse-events", {"under": "daunorubicin"})
+    assert rows(under, "patients", "grade 3 or more") == [(1, 1)]
+    assert run_query(store, "adverse-events", {"under": "haemony:hsct"}).rows == ()
 
 
 def test_response_rates(store: GraphStore) -> None:

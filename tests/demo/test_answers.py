@@ -9,6 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from haemony.api.query_library import run_query
+from haemony.api.settings import read_settings
+from haemony.api.workbench import Workbench
 from haemony.demo.generate import CENTRES
 
 Key = tuple[str, str, str]
@@ -57,6 +60,34 @@ def test_every_record_that_should_break_a_shape_does(
     assert expected
     # One mistake may break a second shape too: the Y that a woman has lost is a Y.
     assert {shape for shape in expected if found.get(shape, 0) < expected[shape]} == set()
+
+
+@pytest.mark.parametrize("partner", list(CENTRES))
+def test_every_record_that_should_be_flagged_is(
+    demo_home: Path, announced: dict[str, list[dict[str, object]]], partner: str
+) -> None:
+    folder = demo_home / ".haemony/current/partners" / partner / "records"
+    found: Counter[str] = Counter()
+    for path in sorted(folder.glob("*.parquet")):
+        columns = {name for name, *_ in duckdb.sql(f"DESCRIBE FROM '{path}'").fetchall()}
+        fields = [name for name in ("flags", "disputed") if name in columns]
+        for (*lists,) in duckdb.sql(f"SELECT {', '.join(fields)} FROM '{path}'").fetchall() if fields else []:
+            found.update(lists[0])
+            found["disputed"] += bool(lists[-1])
+    expected = {reason: rows for (_, _, reason), rows in _expected(announced[partner], "flag").items()}
+    assert expected
+    # A line that is quarantined for a mistake of its own leaves its responses without one, too.
+    assert {reason for reason in expected if found[reason] < expected[reason]} == set()
+
+
+def test_lines_that_were_made_to_overlap_are_found(
+    demo_home: Path, announced: dict[str, list[dict[str, object]]]
+) -> None:
+    [((_, _, query), rows)] = _expected(announced["demo_mm"], "query").items()
+    workbench = Workbench(read_settings(build=demo_home / ".haemony"))
+    with workbench.store() as store:
+        found = {row["dataset"]: row["overlapping"] for row in run_query(store, query).dicts()}
+    assert found["demo_mm"] == rows
 
 
 def test_what_a_preferred_table_denies_is_overruled(

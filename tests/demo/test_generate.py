@@ -15,12 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
 
-from haemony.demo import aml_de, draw, figures, generate, mds_en
+from haemony.demo import aml_de, draw, figures, generate, mds_en, mm_es
 from haemony.demo.variants import VARIANTS
 from haemony.engine.errors import DeliveryError
 
-LAYOUT = {"demo_aml": (";", "latin-1"), "demo_mds": (",", "utf-8")}
-ROSTER = {"demo_aml": "stammdaten.csv", "demo_mds": "registry.csv"}
+LAYOUT = {"demo_aml": (";", "latin-1"), "demo_mds": (",", "utf-8"), "demo_mm": (";", "latin-1")}
 
 
 def read(folder: Path, partner: str, file: str) -> pd.DataFrame:
@@ -35,7 +34,7 @@ def digests(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("demo")
-    return folder, generate.generate(folder, 300, 3)
+    return folder, generate.generate(folder, 375, 3)
 
 
 def test_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
@@ -46,7 +45,7 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) 
     assert a["demo_aml/labor.csv"] != c["demo_aml/labor.csv"]
 
 
-@pytest.mark.parametrize("module", [aml_de, mds_en])
+@pytest.mark.parametrize("module", [aml_de, mds_en, mm_es])
 def test_first_patients_do_not_depend_on_how_many_follow(module: Any) -> None:
     whole = module.draw_patients(draw.generator(5, "x", 0, "patients"), 0, generate.BLOCK)
     few, more = module.deliver(draw.head(whole, 20)), module.deliver(draw.head(whole, 50))
@@ -65,7 +64,11 @@ def test_several_blocks_are_appended(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_patients_are_shared_out(made: tuple[Path, dict[str, Any]]) -> None:
-    assert {name: partner["patients"] for name, partner in made[1].items()} == {"demo_aml": 180, "demo_mds": 120}
+    assert {name: partner["patients"] for name, partner in made[1].items()} == {
+        "demo_aml": 180,
+        "demo_mds": 120,
+        "demo_mm": 75,
+    }
 
 
 def test_row_counts_are_those_of_the_files(made: tuple[Path, dict[str, Any]]) -> None:
@@ -85,9 +88,10 @@ def test_every_line_has_as_many_cells_as_the_header(made: tuple[Path, dict[str, 
             assert len(widths) == 1, path
 
 
-def test_german_file_is_latin_1_and_not_utf_8(made: tuple[Path, dict[str, Any]]) -> None:
-    path = made[0] / "demo_aml" / "stammdaten.csv"
-    assert "günstig" in path.read_text("latin-1")
+@pytest.mark.parametrize(("file", "word"), [("demo_aml/stammdaten.csv", "günstig"), ("demo_mm/pacientes.csv", "sí")])
+def test_file_is_latin_1_and_not_utf_8(made: tuple[Path, dict[str, Any]], file: str, word: str) -> None:
+    path = made[0] / file
+    assert word in path.read_text("latin-1")
     with pytest.raises(UnicodeDecodeError):
         path.read_text("utf-8")
 
@@ -111,6 +115,8 @@ def test_dates_are_written_as_the_calendar_has_them(date: datetime.date) -> None
     days = np.array([(date - datetime.date(1970, 1, 1)).days])
     assert draw.dates(days)[0] == date.isoformat()
     assert draw.dates(days, pattern=draw.GERMAN)[0] == date.strftime("%d.%m.%Y").rjust(10, "0")
+    assert draw.dates(days, pattern=draw.SPANISH)[0] == date.strftime("%d/%m/%Y").rjust(10, "0")
+    assert draw.dates(days, pattern="MM/yyyy")[0] == date.strftime("%m/%Y").rjust(7, "0")
 
 
 @given(st.integers(1, 20), st.sampled_from("mw"), st.sampled_from([t for t, _ in figures.AML_KARYOTYPES.values()]))
@@ -205,3 +211,72 @@ def test_ipss_r_group_follows_from_the_points(mds: mds_en.Patients) -> None:
         points <= limits[g] and (g == 0 or points > limits[g - 1])
         for points, g in zip(mds.points, mds.group, strict=True)
     )
+
+
+@pytest.fixture(scope="module")
+def mm() -> mm_es.Patients:
+    return mm_es.draw_patients(draw.generator(2, "demo_mm", 0, "patients"), 0, 10_000)
+
+
+def test_myeloma_prevalences_are_near_the_published_ones(mm: mm_es.Patients) -> None:
+    assert 67 < np.median(mm.age) < 71
+    assert 0.42 < mm.female.mean() < 0.48
+    deleted, four, sixteen, gained = mm.abnormal.T
+    assert 0.08 < deleted.mean() < 0.12 and 0.11 < four.mean() < 0.15 and 0.02 < sixteen.mean() < 0.05
+    assert 0.33 < gained.mean() < 0.43 and gained[four].mean() > 1.5 * gained[~four].mean()
+    assert not (four & sixteen).any()
+    assert 0.48 < np.char.startswith(mm.isotype.astype(str), "IgG").mean() < 0.57
+    first, second, third = np.bincount(mm.stage) / len(mm.stage)
+    assert 0.25 < first < 0.35 and 0.30 < second < 0.42 and 0.28 < third < 0.40
+    first, _, third = np.bincount(mm.revised) / len(mm.revised)
+    assert 0.18 < first < 0.30 and 0.08 < third < 0.14
+
+
+def test_stage_follows_from_what_is_measured(mm: mm_es.Patients) -> None:
+    microglobulin, albumin = mm.labs[:, mm_es.MICROGLOBULIN], mm.labs[:, mm_es.ALBUMIN]
+    assert ((mm.stage == 2) == (microglobulin >= 5.5)).all()
+    assert ((mm.stage == 0) == ((microglobulin < 3.5) & (albumin >= 35))).all()
+    assert not mm.abnormal[mm.revised == 0, :3].any()
+    assert (mm.stage[mm.revised == 2] == 2).all()
+
+
+def test_myeloma_survival_is_ordered_by_stage(mm: mm_es.Patients) -> None:
+    died = mm.death <= mm.last
+    ended = np.minimum(mm.progress[:, 0], mm.death)
+    alive, free = [], []
+    for stage in range(3):
+        who = mm.revised == stage
+        alive.append(KaplanMeierFitter().fit(mm.last[who] / 365.25, died[who]).predict(5))
+        free.append(KaplanMeierFitter().fit(np.minimum(ended, mm.last)[who] / 365.25, (ended <= mm.last)[who]).predict(5))
+    # 82, 62 and 40 % lived, 55, 36 and 24 % without progression, in trials: doi 10.1200/JCO.2015.61.2267
+    assert all(abs(found - told) < 0.1 for found, told in zip(alive, (0.82, 0.62, 0.40), strict=True))
+    assert all(abs(found - told) < 0.1 for found, told in zip(free, (0.55, 0.36, 0.24), strict=True))
+
+
+def test_lines_of_therapy_follow_each_other(mm: mm_es.Patients) -> None:
+    reached = (mm.begin <= mm.last[:, None]).mean(axis=0)
+    assert reached[0] > 0.98 and 0.35 < reached[1] < 0.65 and (np.diff(reached) < 0).all()
+    for nth in range(1, mm_es.LINES):
+        begun = mm.begin[:, nth] < draw.NEVER
+        assert (mm.begin[begun, nth] > mm.progress[begun, nth - 1]).all()
+        assert (mm.begin[begun, nth] > mm.end[begun, nth - 1]).all()
+    grafted = mm.graft[:, 0] < draw.NEVER
+    assert (mm.graft[grafted, 0] > mm.end[grafted, 0]).all()
+    assert (mm.end[mm.begin <= mm.last[:, None]] >= mm.begin[mm.begin <= mm.last[:, None]]).all()
+
+
+def test_better_responses_are_rarer_in_later_lines_and_last_longer(mm: mm_es.Patients) -> None:
+    begun = mm.begin < draw.NEVER
+    shares = [(mm.response[begun[:, nth], nth] >= mm_es.PARTIAL).mean() for nth in range(3)]
+    assert shares == sorted(shares, reverse=True) and shares[0] > 0.85
+    complete = mm.response[:, 0] >= figures.MM_RESPONSES.index("RC")
+    died, ended = mm.death, np.minimum(mm.progress[:, 0], mm.death)
+    days, seen = np.minimum(ended, mm.last), np.minimum(died, ended) <= mm.last
+    assert median_years(days, seen, complete) > 1.4 * median_years(days, seen, ~complete)
+
+
+def test_no_regimen_is_given_before_its_time(mm: mm_es.Patients) -> None:
+    year = 1970 + (mm.diagnosed[:, None] + mm.begin) / draw.DAYS_A_YEAR
+    for regimen, since in (("Dara-VTD", 2020), ("KRd", 2016), ("Isa-Pd", 2020), ("Teclistamab", 2022)):
+        given = (mm.regimen == regimen) & (mm.begin <= mm.last[:, None])
+        assert given.any() and (year[given] >= since).all()

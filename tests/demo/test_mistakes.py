@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from haemony.demo.generate import generate
+from haemony.demo import figures, mm_es
+from haemony.demo.generate import CENTRES, generate
 from haemony.demo.mistakes import MISTAKES
 
-LAYOUT = {"demo_aml": (";", "latin-1"), "demo_mds": (",", "utf-8")}
+LAYOUT = {"demo_aml": (";", "latin-1"), "demo_mds": (",", "utf-8"), "demo_mm": (";", "latin-1")}
 Files = dict[str, pd.DataFrame]
 
 
@@ -36,7 +37,7 @@ def _with(files: Files, table: str, other: str, key: str) -> pd.DataFrame:
     return files[table].merge(files[other].drop_duplicates(key), on=key, how="left", suffixes=("", "_other"))
 
 
-GERMAN, ISO = "%d.%m.%Y", "%Y-%m-%d"
+GERMAN, ISO, SPANISH = "%d.%m.%Y", "%Y-%m-%d", "%d/%m/%Y"
 
 
 def _repeated(files: Files, table: str, columns: list[str] | None = None) -> int:
@@ -145,11 +146,82 @@ MDS: dict[str, Callable[[Files], int]] = {
     "strange-sample": lambda f: int((~f["genes"]["sample_id"].isin(f["samples"]["sample_id"])).sum()),
     "duplicate-roster-key": lambda f: _repeated(f, "registry", ["patient_id"]),
 }
-RECOUNT = {"demo_aml": AML, "demo_mds": MDS}
+
+
+def _mm_lab(test: str, unit: str = "") -> Callable[[Files], pd.DataFrame]:
+    def rows(f: Files) -> pd.DataFrame:
+        lab = f["analitica"]
+        return lab[(lab["DETERMINACION"] == test) & ((lab["UNIDAD"] == unit) | (unit == ""))]
+
+    return rows
+
+
+def _mm_before_diagnosis(table: str, column: str) -> Callable[[Files], int]:
+    def count(f: Files) -> int:
+        rows = f[table] if table == "pacientes" else _with(f, table, "pacientes", "NHC")
+        return int((_date(rows[column], SPANISH) < _date(rows["FECHA_DIAGNOSTICO"], SPANISH)).sum())
+
+    return count
+
+
+def _mm_overlaps(f: Files) -> int:
+    lines = f["lineas"].assign(
+        line=_number(f["lineas"]["LINEA"]), begin=_date(f["lineas"]["FECHA_INICIO"], SPANISH),
+        end=_date(f["lineas"]["FECHA_FIN"], SPANISH),
+    )  # fmt: skip
+    pairs = lines[lines["line"] > 0].merge(lines, on="NHC", suffixes=("", "_later"))
+    return int(((pairs["line"] < pairs["line_later"]) & (pairs["begin_later"] < pairs["end"])).sum())
+
+
+def _outside(texts: pd.Series, *known: str) -> int:
+    return int((~texts.isin(known)).sum())
+
+
+_REGIMENS = {name for ones in figures.MM_REGIMENS.values() for name in ones}
+MM: dict[str, Callable[[Files], int]] = {
+    "hb-in-g-l": lambda f: int((_number(_mm_lab("Hemoglobina", "g/dl")(f)["RESULTADO"], ",") > 30).sum()),
+    "calcium-in-mg-dl": lambda f: int((_number(_mm_lab("Calcio", "mmol/l")(f)["RESULTADO"], ",") > 5).sum()),
+    "negative-value": lambda f: int(f["analitica"]["RESULTADO"].str.startswith("-").sum()),
+    "impossible-value": lambda f: int((_number(_mm_lab("Células plasmáticas en MO")(f)["RESULTADO"]) > 100).sum()),
+    "decimal-point": lambda f: int(f["analitica"]["RESULTADO"].str.contains(".", regex=False).sum()),
+    "undeclared-missing-code": lambda f: int((f["analitica"]["RESULTADO"] == "hemolizada").sum()),
+    "unknown-unit": lambda f: _outside(
+        f["analitica"]["UNIDAD"], "g/dl", "g/l", "mg/dl", "mg/l", "µmol/l", "mmol/l", "U/l", "%", "x10^9/l"
+    ),
+    "unknown-test": lambda f: _outside(f["analitica"]["DETERMINACION"], *mm_es.TESTS),
+    "date-in-the-future": lambda f: int((_date(f["analitica"]["FECHA"], SPANISH) > "2024-06-30").sum()),
+    "impossible-date": lambda f: int(
+        (_date(f["lineas"]["FECHA_FIN"], SPANISH).isna() & (f["lineas"]["FECHA_FIN"] != "")).sum()
+    ),
+    "impossible-birth": lambda f: int((_date(f["pacientes"]["FECHA_NACIMIENTO"], SPANISH) < "1900-01-01").sum()),
+    "death-before-diagnosis": _mm_before_diagnosis("pacientes", "FECHA_EXITUS"),
+    "sex-code": lambda f: _outside(f["pacientes"]["SEXO"], "H", "M"),
+    "flag-code": lambda f: _outside(f["pacientes"]["FISH_del17p"], "sí", "no", "no realizado"),
+    "grade-of-another-scale": lambda f: int((_number(f["pacientes"]["ECOG"]) > 5).sum()),
+    "wanted-regimen": lambda f: int((f["lineas"]["ESQUEMA"] == "Iberdomida-Dex").sum()),
+    "misspelt-regimen": lambda f: _outside(f["lineas"]["ESQUEMA"].str.strip(), "Iberdomida-Dex", *_REGIMENS),
+    "line-nought": lambda f: int((_number(f["lineas"]["LINEA"]) < 1).sum()),
+    "overlapping-lines": _mm_overlaps,
+    "treatment-ends-before-start": lambda f: int(
+        (_date(f["lineas"]["FECHA_FIN"], SPANISH) < _date(f["lineas"]["FECHA_INICIO"], SPANISH)).sum()
+    ),
+    "response-before-treatment": _mm_before_diagnosis("respuestas", "FECHA"),
+    "response-to-no-treatment": lambda f: int((f["respuestas"]["LINEA"] == "9").sum()),
+    "allogeneic-from-the-patient": lambda f: int(
+        ((f["trasplantes"]["TIPO"] == "alogénico") & (f["trasplantes"]["DONANTE"] == "autólogo")).sum()
+    ),
+    "grade-above-five": lambda f: int((_number(f["toxicidad"]["GRADO"]) > 5).sum()),
+    "roman-grade": lambda f: int(_number(f["toxicidad"]["GRADO"]).isna().sum()),
+    "trailing-space": lambda f: int(f["lineas"]["ESQUEMA"].str.endswith(" ").sum()),
+    "repeated-row": lambda f: _repeated(f, "toxicidad"),
+    "stranger": lambda f: int((~f["analitica"]["NHC"].isin(f["pacientes"]["NHC"])).sum()),
+    "duplicate-roster-key": lambda f: _repeated(f, "pacientes", ["NHC"]),
+}
+RECOUNT = {"demo_aml": AML, "demo_mds": MDS, "demo_mm": MM}
 CASES = [(partner, kind) for partner, counts in RECOUNT.items() for kind in counts]
 
 
-@pytest.fixture(scope="module", params=[100, 15_000, 18_000])
+@pytest.fixture(scope="module", params=[250, 18_750, 22_500])
 def made(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[dict[str, Files], dict[str, dict[str, int]], int]:
@@ -170,9 +242,10 @@ def test_announced_mistakes_are_in_the_files(
 
 def test_rates_are_kept(made: tuple[dict[str, Files], dict[str, dict[str, int]], int]) -> None:
     _, told, patients = made
-    for partner, share in (("demo_aml", 0.6), ("demo_mds", 0.4)):
+    total = sum(centre.share for centre in CENTRES.values())
+    for partner, centre in CENTRES.items():
         for mistake in MISTAKES[partner]:
-            owed = max(1, round(mistake.rate * round(share * patients))) * mistake.rows_each
+            owed = max(1, round(mistake.rate * round(centre.share / total * patients))) * mistake.rows_each
             assert told[partner][mistake.kind] == owed, mistake.kind
 
 
@@ -192,5 +265,5 @@ def test_no_column_has_a_tenth_of_its_cells_at_fault(
             place = (m.file.removesuffix(".csv"), m.column)
             wrong[place] = wrong.get(place, 0) + told[partner][m.kind]
         for (table, column), rows in wrong.items():
-            filled = (~files[partner][table][column].isin(["", "n.b.", "NA"])).sum()
+            filled = (~files[partner][table][column].isin(["", "n.b.", "NA", "no consta", "no realizado"])).sum()
             assert rows < 0.1 * filled, (table, column)
