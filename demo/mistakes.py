@@ -35,7 +35,8 @@ class Mistake:
     """A kind of mistake: ``rate`` a patient, the rows that can have it, what is done to them, the answer expected.
 
     ``expected`` is ``fate: reason`` of the cell, ``shape: id`` of the shape that it breaks, ``flag: reason`` of the
-    record, or ``query: name`` of the query that finds it. It is the first answer: a Y in a woman, for one, shows in her karyotype and again as the loss of Y.
+    record, or ``query: name`` of the query that finds it. It is the first answer: a Y in a woman, for one, shows in her
+    karyotype and again as the loss of Y.
     ``rows_each`` counts the delivered rows that one mistake touches.
     """
 
@@ -300,8 +301,8 @@ MM: Final = (
             holding("DETERMINACION", "Beta-2 microglobulina"), rewrite("RESULTADO", lambda old: old.replace(",", "."))),
     Mistake("undeclared-missing-code", "analitica.csv", "RESULTADO", "quarantined: unreadable-number",
             holding("DETERMINACION", "LDH"), put("RESULTADO", "hemolizada")),
-    Mistake("unknown-unit", "analitica.csv", "UNIDAD", "quarantined: unknown-unit", holding("DETERMINACION", "Albúmina"),
-            put("UNIDAD", "g/cc")),
+    Mistake("unknown-unit", "analitica.csv", "UNIDAD", "quarantined: unknown-unit",
+            holding("DETERMINACION", "Albúmina"), put("UNIDAD", "g/cc")),
     Mistake("unknown-test", "analitica.csv", "DETERMINACION", "quarantined: unmapped", holding("DETERMINACION", "LDH"),
             put("DETERMINACION", "LHD")),
     Mistake("date-in-the-future", "analitica.csv", "FECHA", "shape: record-after-death", filled("FECHA"),

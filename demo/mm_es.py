@@ -124,26 +124,29 @@ def _abnormalities(rng: np.random.Generator, size: int) -> Flags:
 
 
 def _labs(rng: np.random.Generator, isotype: Text, abnormal: Flags, size: int) -> Floats:
-    """Draw the tests at diagnosis, in the unit of the first laboratory, but proteins in g/L and light chains in mg/L."""
+    """Draw the tests at diagnosis, in the first laboratory's units, but proteins in g/L and light chains in mg/L."""
     burden = rng.standard_normal(size) + 0.4 * abnormal[:, :3].any(axis=1)
     kidney = np.where(rng.random(size) < 0.18, rng.gamma(1.5, 1.6, size), 0.0)
     median = draw.look_up({name: protein for name, (_, protein) in figures.MM_ISOTYPES.items()}, isotype)
     light = 18 * np.exp(2.4 + 1.1 * rng.standard_normal(size) + 0.4 * burden)
     other = draw.log_normal(rng, 11.0, 0.45, size)
-    kappa = np.char.endswith(isotype.astype(str), "lambda")  # whose lambda is the clone's: kappa is what is left
+    lambdas = np.char.endswith(isotype.astype(str), "lambda")
     silent = isotype == "no secretor"
+    haemoglobin = 11.1 - 0.7 * burden - 0.3 * kidney + rng.normal(0, 1.6, size)
+    creatinine = draw.log_normal(rng, 0.88, 0.25, size) + kidney
+    calcium = rng.normal(9.5, 0.7, size) + np.where(rng.random(size) < 0.13, rng.gamma(2.0, 1.0, size), 0)
     return np.column_stack(
         [
-            np.clip(11.1 - 0.7 * burden - 0.3 * kidney + rng.normal(0, 1.6, size), 4.6, 17),
-            np.clip(draw.log_normal(rng, 0.88, 0.25, size) + kidney, 0.4, 14),
-            np.clip(rng.normal(9.5, 0.7, size) + np.where(rng.random(size) < 0.13, rng.gamma(2.0, 1.0, size), 0), 7, 17),
+            np.clip(haemoglobin, 4.6, 17),
+            np.clip(creatinine, 0.4, 14),
+            np.clip(calcium, 7, 17),
             np.clip(draw.log_normal(rng, median, 0.45, size), 0, 110),
             np.clip(draw.log_normal(rng, 215.0 * np.exp(-0.1 * burden), 0.38, size), 9, 900),
             np.clip(rng.normal(38.5, 5.0, size) - 2.0 * burden, 15, 55),
             np.clip(draw.log_normal(rng, 3.6 * np.exp(0.25 * burden), 0.45, size) + 1.5 * kidney, 1, 80),
             np.clip(draw.log_normal(rng, 172.0 * np.exp(0.04 * burden), 0.28, size), 80, 2500),
-            np.where(kappa | silent, other, light),
-            np.where(kappa & ~silent, light, other),
+            np.where(lambdas | silent, other, light),
+            np.where(lambdas, light, other),
             np.clip(100 * rng.beta(2.0, 3.2, size) * np.exp(0.15 * burden), 10, 98),
         ]
     )
@@ -168,7 +171,9 @@ def _course(rng: np.random.Generator, age: Floats, revised: Whole, gained: Flags
     death = draw.after(rng, 365 / (0.016 * burden), size)
     death = np.where(rng.random(size) < 0.0012 * age * np.where(fit, 0.5, 1.0), rng.integers(10, 180, size), death)
     begin = rng.integers(3, 40, size)
-    lines: dict[str, list[Any]] = {name: [] for name in ("begin", "end", "reason", "regimen", "response", "judged", "progress")}
+    lines: dict[str, list[Any]] = {
+        name: [] for name in ("begin", "end", "reason", "regimen", "response", "judged", "progress")
+    }
     setting = draw.pick(fit, "transplant", "first")
     for nth, (length, chance) in enumerate(figures.MM_LINES):
         depth = rng.random(size)
@@ -223,7 +228,8 @@ def _grafts(rng: np.random.Generator, age: Floats, fit: Flags, course: dict[str,
     wanted = fit & (rng.random(size) < 0.85) & (course["reason"][:, 0] == "fin de tratamiento")
     given = wanted & (course["response"][:, 0] >= PARTIAL) & (first < course["progress"][:, 0])
     second = course["begin"][:, 1] + rng.integers(120, 200, size)
-    again = fit & (rng.random(size) < 0.12) & (course["response"][:, 1] >= PARTIAL) & (second < course["progress"][:, 1])
+    answered = (course["response"][:, 1] >= PARTIAL) & (second < course["progress"][:, 1])
+    again = fit & (rng.random(size) < 0.12) & answered
     grafts = np.column_stack([np.where(given, first, NEVER), np.where(again, second, NEVER)])
     return {"graft": grafts, "allogeneic": (age < 60) & (rng.random(size) < 0.35)}
 
@@ -254,7 +260,7 @@ def _roster(p: Patients, keys: Text) -> draw.Table:
         name: draw.pick(p.fished[:, i], draw.pick(p.abnormal[:, i], "sí", "no"), "no realizado")
         for i, name in enumerate(("FISH_del17p", "FISH_t4_14", "FISH_t14_16", "FISH_1q"))
     }
-    staged = p.fished[:, :3].all(axis=1)
+    staged = p.fished[:, [0, 1, 2]].all(axis=1)
     return draw.table(
         everyone,
         NHC=keys,
@@ -345,15 +351,8 @@ def _responses(p: Patients, keys: Text) -> draw.Table:
         answer = draw.constant("EP", len(owner))
         if texts is not None:
             answer = draw.pick(p.grade[owner, nth, 1] < 0.03, "no evaluable", texts[owner, nth])
-        parts.append(
-            draw.table(
-                owner,
-                NHC=keys[owner],
-                LINEA=draw.whole(nth + 1),
-                FECHA=_date(p, owner, day[owner, nth]),
-                RESPUESTA=answer,
-            )
-        )
+        line, date = draw.whole(nth + 1), _date(p, owner, day[owner, nth])
+        parts.append(draw.table(owner, NHC=keys[owner], LINEA=line, FECHA=date, RESPUESTA=answer))
     return draw.stack(parts)
 
 

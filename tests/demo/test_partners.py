@@ -65,5 +65,5 @@ def test_mistakes_name_delivered_columns(partner: Partner, data: Path) -> None:
 
 def test_names_and_dates_of_birth_do_not_get_through(partner: Partner) -> None:
     uses = {row.variable: row.use for row in partner.dictionary}
-    dropped = {"demo_aml": {"Nachname", "Vorname"}, "demo_mds": {"initials"}, "demo_mm": {"APELLIDOS", "NOMBRE"}}[partner.name]
-    assert {column for column, use in uses.items() if use == "drop"} == dropped
+    names = {"demo_aml": {"Nachname", "Vorname"}, "demo_mds": {"initials"}, "demo_mm": {"APELLIDOS", "NOMBRE"}}
+    assert {column for column, use in uses.items() if use == "drop"} == names[partner.name]
