@@ -260,7 +260,7 @@ def _roster(p: Patients, keys: Text) -> draw.Table:
         name: draw.pick(p.fished[:, i], draw.pick(p.abnormal[:, i], "sí", "no"), "no realizado")
         for i, name in enumerate(("FISH_del17p", "FISH_t4_14", "FISH_t14_16", "FISH_1q"))
     }
-    staged = p.fished[:, [0, 1, 2]].all(axis=1)
+    staged = p.fished[:, 0] & p.fished[:, 1] & p.fished[:, 2]
     return draw.table(
         everyone,
         NHC=keys,
@@ -314,12 +314,10 @@ def _lab_file(p: Patients, keys: Text) -> draw.Table:
 def _followed(p: Patients, test: int, left: Floats) -> Floats:
     """Return a test with the responses and with the progressions, from its value at diagnosis."""
     start, noise = p.labs[:, [test]], p.follow[:, :, test]
-    better, worse = {
-        HAEMOGLOBIN: (12.9, 10.8), CREATININE: (0.9, 1.2), CALCIUM: (9.3, 9.8), PROTEIN: (0.0, 0.0),
-    }[test]  # fmt: skip
     if test == PROTEIN:
         healed = np.where(left < 0.4, 0.0, start * left**2)
         return np.hstack([healed * np.exp(0.1 * noise[:, :2]), 0.6 * start * np.exp(0.3 * noise[:, 2:])])
+    better, worse = {HAEMOGLOBIN: (12.9, 10.8), CREATININE: (0.9, 1.2), CALCIUM: (9.3, 9.8)}[test]
     target = np.hstack([np.full_like(left, better), np.full_like(left, worse)])
     return np.sqrt(start * target) * np.exp(0.08 * noise)
 
