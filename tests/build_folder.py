@@ -204,8 +204,8 @@ def _course(build: BuildFolder) -> None:
     build.record("north", "Treatment", "n2-transplant", "n2", **transplant)
     build.record("north", "Response", "n1-remission", "n1", concept=REMISSION, day=40, treatment="n1-7+3")
     for patient, grade, treatment in (("n1", 4, "n1-7+3"), ("n2", None, "n2-induction")):
-        event = {"concept": NEUTROPENIA, "grade": grade, "day": 12, "treatment": treatment}
-        build.record("north", "AdverseEvent", f"{patient}-event", patient, **event)
+        toxicity = {"concept": NEUTROPENIA, "grade": grade, "day": 12, "treatment": treatment}
+        build.record("north", "AdverseEvent", f"{patient}-event", patient, **toxicity)
 
 
 def _evidence(build: BuildFolder) -> None:
