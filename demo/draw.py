@@ -103,7 +103,8 @@ def fixed(values: Floats, digits: int, decimal: str = ".") -> Text:
     ['1,2', '10,0']
     """
     text = np.char.mod(f"%.{digits}f", values)
-    return (np.char.replace(text, ".", decimal) if decimal != "." else text).astype(object)
+    changed = decimal != "." and len(values) > 0  # np.char.replace refuses an array without entries
+    return (np.char.replace(text, ".", decimal) if changed else text).astype(object)
 
 
 def whole(values: Whole | Floats) -> Text:

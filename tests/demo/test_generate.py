@@ -63,6 +63,13 @@ def test_several_blocks_are_appended(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert made["demo_aml"]["patients"] == 250
 
 
+@pytest.mark.parametrize("patients", [1, 2, 3])
+def test_few_patients_are_made_too(tmp_path: Path, patients: int) -> None:
+    for seed in range(8):
+        for partner in generate.CENTRES:
+            assert generate.generate(tmp_path, patients, seed, [partner])[partner]["patients"] == patients
+
+
 def test_patients_are_shared_out(made: tuple[Path, dict[str, Any]]) -> None:
     assert {name: partner["patients"] for name, partner in made[1].items()} == {
         "demo_aml": 180,
