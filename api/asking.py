@@ -104,8 +104,7 @@ def _draw(result: Result, name: str, chart: Path) -> None:
 
     if not result.survival:
         raise QueryError(f"{name} has no survival curve to draw. Run it without --chart.")
-    curves = result.survival
-    drawn = survival_chart(curves["groups"], curves["durations"], curves["events"], title=get_query(name).title)
+    drawn = survival_chart(**result.survival, title=get_query(name).title)
     save_chart(drawn, chart)
     note(f"Drawn: {chart}")
 

@@ -79,7 +79,7 @@ class Result:
     """An answer.
 
     ``raw`` holds the rows before a final step such as Kaplan-Meier, ``notes`` what the step adds, and ``survival`` what
-    ``analysis.survival.survival_chart`` draws: ``groups``, ``durations``, ``events``.
+    ``analysis.survival.survival_chart`` draws: ``groups``, ``durations``, ``events``, ``entries``.
     """
 
     columns: tuple[str, ...]
@@ -289,11 +289,12 @@ def _step(path: Path, text: str) -> Step:
 
 
 def _survival_input(raw: Rows, step: Mapping[str, str], texts: Mapping[str, dict[int, str]]) -> dict[str, list[Any]]:
-    """Return ``groups``, ``durations`` and ``events`` as the functions of ``analysis.survival`` take them."""
+    """Return ``groups``, ``durations``, ``events`` and ``entries`` as ``analysis.survival`` takes them."""
     rows = raw.dicts()
     names = texts.get(step.get("of", ""), {})
     groups = [group_label(r[step["group"]], names) if names else str(r[step["group"]]) for r in rows]
-    return {"groups": groups, "durations": [r[step["time"]] for r in rows], "events": [r[step["event"]] for r in rows]}
+    columns = {"durations": step["time"], "events": step["event"], "entries": step.get("entry")}
+    return {"groups": groups} | {name: [r.get(column) for r in rows] for name, column in columns.items()}
 
 
 def _kaplan_meier(raw: Rows, step: Mapping[str, str], texts: Mapping[str, dict[int, str]]) -> Result:

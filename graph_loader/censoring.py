@@ -56,10 +56,8 @@ def _time_without_flag(spec: Spec, cls: RecordClass) -> Variable | None:
     """Return the variable that holds the time of an outcome whose event no column states."""
     if not cls.has("event") or any(v.field == "event" for v in spec.variables):
         return None
-    times = [
-        v for v in spec.variables if cls.has(v.field) and cls.field(v.field).time == "duration" and not v.qualifier
-    ]
-    return times[0] if times else None
+    times = (v for v in spec.variables if cls.has(v.field) and cls.field(v.field).ends_record and not v.qualifier)
+    return next(times, None)
 
 
 def _concept(spec: Spec) -> int | None:

@@ -2,7 +2,8 @@
 
 Record tables become triples by the ontology's schema alone: a field is its word, a concept its IRI, another record its
 IRI. Beside what ``docs/architecture.md`` (RDF projection) lists, a record is an instance (``rdf:type``) of each concept
-that it states and that a shape names as target, and a record with a duration has the ``:end_day`` on which it ends.
+that it states and that a shape names as target, and a record whose main field is a duration has the ``:end_day`` on
+which it ends.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,9 +97,7 @@ class Scope:
     def fields(self, cls: RecordClass) -> tuple[Field, ...]:
         """Return the fields of a class that the shapes can see."""
         timed = END_DAY in self.words
-        return tuple(
-            f for f in cls.fields if f.word in self.words or (timed and f.time == "duration") or f.name == "day"
-        )
+        return tuple(f for f in cls.fields if f.word in self.words or (timed and f.ends_record) or f.name == "day")
 
 
 @dataclass(frozen=True)
@@ -196,17 +195,18 @@ def _records(
 
 
 def _ends(cls: RecordClass, table: pa.Table, nodes: list[URIRef]) -> Iterator[tuple[URIRef, URIRef, Literal]]:
-    """Say on which day a duration ends, where the day on which it starts is known."""
-    columns = [
-        table.column(f.name).to_pylist() for f in cls.fields if f.time == "duration" and f.name in table.column_names
-    ]
+    """Say on which day a duration ends, where the day on which it starts is known.
+
+    It is a whole day, rounded as delivered times are: what lies as many months after the start is no day later.
+    """
+    columns = [table.column(f.name).to_pylist() for f in cls.fields if f.ends_record and f.name in table.column_names]
     if not columns or "day" not in table.column_names:
         return
     starts = table.column("day").to_pylist()
     for column in columns:
         for node, start, days in zip(nodes, starts, column, strict=True):
             if isinstance(start, int) and isinstance(days, (int, Decimal)):
-                yield node, END_DAY, literal("decimal", start + days)
+                yield node, END_DAY, literal("integer", start + int(Decimal(days).quantize(Decimal(1), ROUND_HALF_UP)))
 
 
 def _term(field: Field, value: Hashable) -> URIRef | Literal:

@@ -54,6 +54,11 @@ class Field:
         """Tell whether a partner's column may fill the field."""
         return self.role not in ("derived", "link")
 
+    @property
+    def ends_record(self) -> bool:
+        """Tell whether the field is the length of time after which the record ends."""
+        return self.time == "duration" and self.role == "main"
+
 
 @dataclass(frozen=True)
 class RecordClass:

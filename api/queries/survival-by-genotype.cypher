@@ -4,7 +4,7 @@
 // param alterations list of concept: genes, alterations or findings, e.g. NPM1, FLT3-ITD
 // param within list of concept = []: only patients who have all of these
 // param outcome concept = haemony:overall-survival: the outcome that is timed
-// then: kaplan-meier(time=days, event=event, group=found, of=alterations)
+// then: kaplan-meier(time=days, event=event, entry=entry, group=found, of=alterations)
 MATCH (p:Patient)-[:HAD_OUTCOME]->(o:Outcome)-[:IS]->(:Concept {id: $outcome})
 WHERE o.event IS NOT NULL
 OPTIONAL MATCH (p)-[:HAS_MUTATION|HAS_FINDING]->(x)-[:IS]->(:Concept)-[:IS_A*0..20]->(w:Concept)
@@ -19,4 +19,4 @@ WITH p, o, c,
 WHERE present OR tested
 WITH p, o, count(c) AS known, collect(CASE WHEN present THEN c.id END) AS found
 WHERE known = size($alterations)
-RETURN p.id AS patient, o.days AS days, o.event AS event, found
+RETURN p.id AS patient, o.days AS days, o.event AS event, o.entry_days AS entry, found

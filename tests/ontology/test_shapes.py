@@ -40,7 +40,7 @@ HSCT, ALLOGENEIC = 2100000080, 2100000081
 DONOR_UNRELATED, DONOR_AUTOLOGOUS = 2100000050, 2100000054
 REMISSION, RELAPSE = 2100000060, 2100000063
 OS, EFS = 2100000001, 2100000002
-HAEMOGLOBIN = 3000963
+HAEMOGLOBIN, M_PROTEIN, MGUS = 3000963, 2100002119, 4149022
 
 
 def rec(cls: str, **fields: Any) -> Record:
@@ -119,6 +119,11 @@ CASES: dict[str, Case] = {
     "specimen-tissue": ([rec("Specimen", tissue=UNKNOWN_CONCEPT)], [rec("Specimen", tissue=DISEASE)], "2149999999"),
     "diagnosis-is-disease": ([rec("Diagnosis", concept=FLT3)], [rec("Diagnosis", concept=DISEASE)], str(FLT3)),
     "disease-as-diagnosis": ([finding(DISEASE)], [rec("Diagnosis", concept=DISEASE)], "Disease (2100000030)"),
+    "mgus-m-protein": (
+        [rec("Diagnosis", concept=MGUS, day=0), lab(M_PROTEIN, 30, day=0)],
+        [rec("Diagnosis", concept=MGUS, day=0), lab(M_PROTEIN, 29.9, day=0), lab(M_PROTEIN, 41, day=900)],
+        "Monoclonal gammopathy of undetermined significance",
+    ),
     # mutation.ttl
     "mutation-is-alteration": ([mutation(concept=T_8_21)], [mutation()], str(T_8_21)),
     "alteration-as-mutation": ([finding(FLT3_ITD)], [mutation(concept=FLT3_ITD)], str(FLT3_ITD)),
@@ -241,6 +246,12 @@ CASES: dict[str, Case] = {
     "survival-as-outcome": ([finding(OS)], [outcome()], "Overall survival"),
     "outcome-days": ([outcome(days=-3.5)], [outcome(days=0.0)], "not -3.5"),
     "outcome-days-long": ([outcome(days=36525.0)], [outcome(days=3652.0)], "36525 days"),
+    "outcome-entry": ([outcome(entry_days=-2.5)], [outcome(entry_days=0.0)], "not -2.5"),
+    "outcome-entry-after-end": (
+        [outcome(entry_days=100.0)],
+        [outcome(entry_days=99.0)],
+        "begins 100 days after the clock, no earlier than the outcome ends (100 days)",
+    ),
     "outcome-event": (twice(outcome(), event=False), [outcome(event=False)], "false, true"),
     "outcome-without-event": ([outcome(event=None)], [outcome(event=False)], "time of 100 days"),
     "outcome-cause": ([outcome(cause=UNKNOWN_CONCEPT)], [outcome(cause=RELAPSE)], str(UNKNOWN_CONCEPT)),
