@@ -20,6 +20,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 from lifelines import KaplanMeierFitter
+from lifelines.exceptions import StatError
 from lifelines.statistics import multivariate_logrank_test
 from lifelines.utils import median_survival_times
 from scipy.stats import chi2
@@ -154,8 +155,15 @@ def _frame(
 
 
 def _fit(part: pd.DataFrame) -> Any:
-    late = part["entry"].any()
-    return KaplanMeierFitter().fit(part["days"], part["event"], entry=part["entry"] if late else None)
+    if not part["entry"].any():
+        return KaplanMeierFitter().fit(part["days"], part["event"])
+    try:
+        return KaplanMeierFitter().fit(part["days"], part["event"], entry=part["entry"])
+    except StatError:
+        raise QueryError(
+            f"of {part['group'].iloc[0]} ({len(part)} patients) nobody is left under observation before others enter: "
+            "survival since the clock's start cannot be estimated. Choose larger groups."
+        ) from None
 
 
 def _estimate(name: str, part: pd.DataFrame) -> GroupSurvival:

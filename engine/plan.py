@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from functools import reduce
 from typing import Any
 
@@ -125,9 +126,11 @@ def years_between(later: Column, earlier: Column) -> Column:
     return (later.year() - earlier.year() - before_birthday.cast("int64")).cast("int64")
 
 
-def scaled(number: Column, factor: Column) -> Column:
+def scaled(number: Column, factor: Column | Decimal) -> Column:
     """Multiply by a conversion factor, kept as a decimal of six places; null where the product is too large for one."""
-    return (number * factor.cast(FACTOR)).try_cast(DECIMAL)
+    # a literal is typed here: Ibis would take three places of a Decimal, and make 30.438 days of a month
+    exact = ibis.literal(factor, FACTOR) if isinstance(factor, Decimal) else factor.cast(FACTOR)
+    return (number * exact).try_cast(DECIMAL)
 
 
 def last_place(number_text: Column) -> Column:

@@ -8,6 +8,7 @@ import ibis
 
 from haemony.engine.plan import no, union
 from haemony.engine.session import Session, Table
+from haemony.graph_loader.conversion import precision_of
 from haemony.graph_loader.instances import Instances, empty_fields
 from haemony.graph_loader.mapping_tables import Spec
 from haemony.graph_loader.read import PATIENT, ROW
@@ -35,6 +36,9 @@ def with_censored(
             continue  # which of its outcomes a patient did not have, nobody says
         filled = cells.filter((cells["table"] == spec.table) & (cells.column == timed.column)).select("patient")
         others = _last_contacts(delivery, spec, cls).anti_join(filled.distinct(), "patient")
+        entries = _entries(spec, cls, cells)
+        if entries is not None:
+            others = _entered(others, entries)
         others = session.lay(others, f"censored/{spec.number}")
         completed = union([by_class[cls.name], others.select(*outcomes.columns)])
         by_class[cls.name] = session.lay(completed, f"censored/{cls.name}.{spec.number}")
@@ -49,6 +53,9 @@ def with_censored(
             mappings=ibis.literal([line], "array<string>"),
         )
         sources = sources.union(used)
+        if entries is not None:
+            begun = others.select("patient", "instance").join(entries, "patient")
+            sources = sources.union(begun.select(*used.columns))
     return Instances(by_class, sources, instances.ended)
 
 
@@ -58,6 +65,31 @@ def _time_without_flag(spec: Spec, cls: RecordClass) -> Variable | None:
         return None
     times = (v for v in spec.variables if cls.has(v.field) and cls.field(v.field).ends_record and not v.qualifier)
     return next(times, None)
+
+
+def _entries(spec: Spec, cls: RecordClass, cells: Table) -> Table | None:
+    """Return the cells that say when each patient's follow-up began, one a patient; None where no column does."""
+    delays = {
+        v.column
+        for v in spec.variables
+        if cls.has(v.field) and cls.field(v.field).time == "duration" and not cls.field(v.field).ends_record
+    }
+    if not delays:
+        return None
+    read = cells.filter((cells["table"] == spec.table) & cells.column.isin(sorted(delays)) & (cells.state == "ok"))
+    read = read.filter(read.number.notnull())
+    place = ibis.row_number().over(ibis.window(group_by=read.patient, order_by=[read.number.desc(), read.row]))
+    first = read.mutate(place=place)
+    columns = ("patient", "table", "row", "column", "field", "variable", "mappings", "number", "precision")
+    return first.filter(first.place == 0).select(*columns)
+
+
+def _entered(others: Table, entries: Table) -> Table:
+    """Say of censored patients, too, when their follow-up began."""
+    begun = entries.select("patient", "number", entry_precision="precision")
+    joined = others.left_join(begun, "patient").drop("patient_right")
+    known = {"entry_days": joined.number, precision_of("entry_days"): joined.entry_precision}
+    return joined.mutate(**known).drop("number", "entry_precision")
 
 
 def _concept(spec: Spec) -> int | None:

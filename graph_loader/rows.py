@@ -205,7 +205,7 @@ def day_of(rows: Table, column: str, clock: Clock) -> Column:
     if variable.derived:
         number = ibis.coalesce(number, to_decimal(rows[column]))  # a computed number has a point
     if variable.unit not in ("", "d"):
-        number = scaled(number, ibis.literal(factor(variable.unit, "d")))
+        number = scaled(number, factor(variable.unit, "d"))
     return whole(number.round(0)) + start_of(rows, variable, clock)
 
 

@@ -133,7 +133,7 @@ def _value(value: Any, kind: pa.DataType) -> Any:
 # Concepts of the example.
 NPM1, FLT3, DNMT3A, FLT3_ITD = 35948005, 35956153, 35958399, 2100000022
 ABNORMALITY, COMPLEX, KMT2A_REARRANGED = 2100000013, 2100000011, 36017899
-AML, HAEMOGLOBIN, OVERALL_SURVIVAL = 140352, 3000963, 2100000001
+AML, LYMPHOMA, HAEMOGLOBIN, OVERALL_SURVIVAL = 140352, 2100001539, 3000963, 2100000001
 REMISSION, ALLOGENEIC, UNRELATED, ADVERSE, FAVOURABLE = 2100000060, 2100000081, 2100000050, 2100000096, 2100000094
 NEUTROPENIA = 2100002504
 MALE, FEMALE = 8507, 8532
@@ -189,8 +189,10 @@ def _course(build: BuildFolder) -> None:
         ("south", "s1", 100, True),
         ("south", "s2", 700, False),
     ):
-        outcome = {"concept": OVERALL_SURVIVAL, "days": days, "event": event, "day": 0}
+        entry = 200 if patient == "n4" else None  # n4 was referred late
+        outcome = {"concept": OVERALL_SURVIVAL, "days": days, "event": event, "day": 0, "entry_days": entry}
         build.record(partner, "Outcome", f"{patient}-os", patient, **outcome)
+    build.record("north", "Diagnosis", "n1-later", "n1", concept=LYMPHOMA, day=90)
     for patient, group in (("n2", FAVOURABLE), ("n3", ADVERSE)):
         build.record("north", "RiskGroup", f"{patient}-risk", patient, concept=group, system="ELN 2017")
     for partner, patient, value in (("north", "n1", 9.5), ("north", "n2", 10.5), ("south", "s1", 8)):

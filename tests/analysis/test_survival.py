@@ -21,6 +21,40 @@ def test_median_is_the_first_day_on_which_half_are_gone() -> None:
     assert result.log_rank_p is None
 
 
+def test_who_enters_late_is_at_risk_only_from_then_on() -> None:
+    (group,) = kaplan_meier(["a"] * 4, [100, 200, 300, 400], [True] * 4, [None, 100, 250, -5]).groups
+    # On day 100 two are at risk, the second enters after it: 1/2; day 200: one of two dies, 1/4; day 300: 1/8.
+    assert (group.n, group.median_days, group.survival_1y) == (4, 100.0, pytest.approx(0.125))
+
+
+def test_a_group_that_nobody_is_left_in_before_others_enter_is_named() -> None:
+    with pytest.raises(QueryError, match=r"of b \(3 patients\) nobody is left"):
+        kaplan_meier(["a", "b", "b", "b"], [80, 100, 900, 950], [True] * 4, [0, 0, 500, 600])
+
+
+patients_who_enter = st.tuples(st.sampled_from("ab"), st.integers(0, 99), st.integers(1, 99), st.booleans())
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(patients_who_enter, max_size=30))
+def test_log_rank_with_late_entry_compares_the_risk_sets(patients: list[tuple[str, int, int, bool]]) -> None:
+    patients = [*patients, ("a", 0, 300, False), ("b", 0, 300, False)]  # somebody is always at risk
+    groups, entries = [g for g, *_ in patients], [entry for _, entry, *_ in patients]
+    days, events = [entry + d for _, entry, d, _ in patients], [event for *_, event in patients]
+    excess = variance = 0.0
+    for day in {d for d, event in zip(days, events, strict=True) if event}:
+        risk = [g for g, entry, d in zip(groups, entries, days, strict=True) if entry < day <= d]
+        dead = [g for g, d, event in zip(groups, days, events, strict=True) if event and d == day]
+        n, share = len(risk), risk.count("a") / len(risk)
+        excess += dead.count("a") - len(dead) * share
+        variance += len(dead) * share * (1 - share) * (n - len(dead)) / (n - 1)
+    found = kaplan_meier(groups, days, events, entries).log_rank_p
+    if not any(events):
+        assert found is None
+    else:
+        assert found == pytest.approx(math.erfc(math.sqrt(excess**2 / variance / 2)))
+
+
 def test_survival_at_years_is_stated_only_as_long_as_somebody_was_followed() -> None:
     days = [100, 500, 1200, 1300]
     (group,) = kaplan_meier(["a"] * 4, days, [True, True, False, False]).groups
@@ -68,6 +102,12 @@ def test_median_agrees_with_the_product_limit(patients: list[tuple[int, bool]]) 
 def test_unfit_input_is_named(groups: list[str], days: list[float], events: list[bool], part: str) -> None:
     with pytest.raises(QueryError, match=part):
         kaplan_meier(groups, days, events)
+
+
+@pytest.mark.parametrize(("entries", "part"), [([5], "no earlier"), ([7], "no earlier"), ([], "equally many")])
+def test_an_unfit_entry_is_named(entries: list[float], part: str) -> None:
+    with pytest.raises(QueryError, match=part):
+        kaplan_meier(["a"], [5], [True], entries)
 
 
 def test_a_missing_duration_is_named() -> None:

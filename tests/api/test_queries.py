@@ -191,6 +191,12 @@ def test_a_survival_query_feeds_the_chart(store: GraphStore) -> None:
     assert "NPM1+" in chart.to_json()
 
 
+def test_survival_by_diagnosis_knows_no_later_one(store: GraphStore) -> None:
+    result = run_query(store, "survival-by-diagnosis", {"dataset": "north"})
+    assert rows(result, "n", "deaths", "median_days") == [(4, 3, 500.0)]
+    assert sorted(result.survival["entries"], key=str) == [200.0, None, None, None]
+
+
 def test_transplant_outcome_starts_at_the_transplant(store: GraphStore) -> None:
     result = run_query(store, "transplant-outcome")
     assert rows(result, "group", "n", "deaths", "median_days") == [("Unrelated donor", 1, 1, 900.0)]

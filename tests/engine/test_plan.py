@@ -150,13 +150,13 @@ def test_whole(session: Session) -> None:
 
 
 def scale(session: Session, number: str, by: str) -> Any:
-    factor = ibis.literal(Decimal(by), "decimal(20,12)")
-    return on(session, lambda c: plan.scaled(c, factor), [Decimal(number)], kind=pa.decimal128(18, 6))[0]
+    return on(session, lambda c: plan.scaled(c, Decimal(by)), [Decimal(number)], kind=pa.decimal128(18, 6))[0]
 
 
 def test_scaled(session: Session) -> None:
     assert scale(session, "5", "1.6114") == Decimal("8.057")
     assert scale(session, "41.5", "0.01") == Decimal("0.415")
+    assert scale(session, "161", "30.4375") == Decimal("4900.4375")  # months to days, to the last place
 
 
 def test_scaled_overflow(session: Session) -> None:

@@ -38,6 +38,7 @@ tables:
         row("patients", "Seen", "context", format=DATE),
         row("patients", "Died", record="Outcome#os", field="days", format=DATE),
         row("patients", "Dead", record="Outcome#os", field="event", format="1|0"),
+        row("patients", "First", record="Outcome#pfs", field="entry_days", format=DATE),
         row("patients", "Prog", record="Outcome#pfs", field="days", format=DATE),
         row("patients", "CR", record="Response#cr", field="day", format=DATE),
         row("patients", "RFS", record="Outcome#rfs", field="days", unit="mo", at="CR"),
@@ -79,15 +80,15 @@ tables:
     {
         "patients.csv": lines(
             """
-            PatID|Dx|Born|Seen|Died|Dead|Prog|CR|RFS|Event|Rel|CR2
-            a|01.03.2020|02.03.1960|01.03.2022|01.03.2021|1|01.06.2020|31.03.2020|2|0|10|2
-            b|31.02.2020|01.01.1950|||||||||
-            c|1.3.2020|01.03.1960|11.03.2020|31.04.2021|0||||||
-            d|01.03.2020|x|02.04.2020|02.03.2020|0|soon||1|1|5|
-            e|01.03.2020||||||||||
-            e|01.03.2020||||||||||
-            |01.03.2020||||||||||
-            f|||01.01.2021|01.01.2021|0||01.01.2021||||
+            PatID|Dx|Born|Seen|Died|Dead|Prog|CR|RFS|Event|Rel|CR2|First
+            a|01.03.2020|02.03.1960|01.03.2022|01.03.2021|1|01.06.2020|31.03.2020|2|0|10|2|11.03.2020
+            b|31.02.2020|01.01.1950||||||||||
+            c|1.3.2020|01.03.1960|11.03.2020|31.04.2021|0|||||||05.03.2020
+            d|01.03.2020|x|02.04.2020|02.03.2020|0|soon||1|1|5||02.03.2020
+            e|01.03.2020|||||||||||
+            e|01.03.2020|||||||||||
+            |01.03.2020|||||||||||
+            f|||01.01.2021|01.01.2021|0||01.01.2021|||||
             """,
             ";",
         ),
@@ -182,10 +183,17 @@ def test_a_duration_may_be_the_date_on_which_it_ends(station: Run) -> None:
 def test_without_an_event_column_a_time_is_an_event_and_others_are_censored(station: Run) -> None:
     fields = ("days", "event", "sources")
     progression = station.one("Outcome", "p2", concept=PFS)
-    assert tuple(progression[f] for f in fields) == (92, True, ["patients:2:Prog"])
+    assert tuple(progression[f] for f in fields) == (92, True, ["patients:2:First", "patients:2:Prog"])
     censored = station.one("Outcome", "p4", concept=PFS)
-    assert tuple(censored[f] for f in fields) == (20, False, ["visits:6:Date"])
+    assert tuple(censored[f] for f in fields) == (20, False, ["patients:4:First", "visits:6:Date"])
     assert station.fate("patients", 4, "Seen") == "loaded"
+
+
+def test_follow_up_begins_where_it_is_delivered_for_events_and_censored_alike(station: Run) -> None:
+    assert station.one("Outcome", "p2", concept=PFS)["entry_days"] == 10
+    assert station.one("Outcome", "p4", concept=PFS)["entry_days"] == 4
+    assert station.fate("patients", 4, "First") == "loaded"
+    assert station.fate("patients", 5, "First") == "quarantined unreadable-lead"  # nobody can say how it ended
 
 
 def test_a_patient_whose_event_cannot_be_read_is_not_censored(station: Run) -> None:
