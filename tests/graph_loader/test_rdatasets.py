@@ -19,7 +19,12 @@ from haemony.ontology.vocabulary import Vocabulary, read_vocabulary
 from tests.graph_loader.partners import Run, run
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
-FILES = {"ebmt4": "mstate/ebmt4.csv", "mgus2": "mgus2.csv", "myeloma": "myeloma.csv"}
+FILES = {
+    "ebmt4": "mstate/ebmt4.csv",
+    "mgus2": "mgus2.csv",
+    "myeloma": "myeloma.csv",
+    "myeloma_gep": "survminer/myeloma.csv",
+}
 MONTH = 30.4375
 OS = "haemony:overall-survival"
 
@@ -63,7 +68,8 @@ def product_limit(days: Any, event: Any, entry: Any, at: float) -> tuple[float |
     """Return the median and the survival at a time, by the definition: risk sets are those in (entry, days]."""
     left, median, survival = 1.0, None, 1.0
     for time in np.unique(days[event == 1]):
-        left *= 1 - ((days == time) & (event == 1)).sum() / ((entry < time) & (days >= time)).sum()
+        at_risk = ((entry < time) | (entry == 0)) & (days >= time)
+        left *= 1 - ((days == time) & (event == 1)).sum() / at_risk.sum()
         median = float(time) if median is None and left <= 0.5 + 1e-9 else median
         survival = left if time <= at else survival
     return median, survival
@@ -91,6 +97,7 @@ def test_every_cell_is_accounted_for_and_none_is_quarantined(
         ("mgus2", OS, "futime", "death", MONTH),
         ("mgus2", "haemony:time-to-plasma-cell-malignancy", "ptime", "pstat", MONTH),
         ("myeloma", OS, "futime", "death", 1),
+        ("myeloma_gep", OS, "time", "event", MONTH),
     ],
 )
 def test_outcomes_are_those_of_the_file(
@@ -170,6 +177,24 @@ def test_laboratory_values_are_those_of_the_file(
     assert len(values) == len(delivered)
     assert np.mean(values) == pytest.approx(delivered.mean())
     assert sorted(values) == pytest.approx(sorted(delivered))
+
+
+def test_copies_of_1q21_are_gains_or_their_absence(
+    runs: dict[str, Run], files: dict[str, pd.DataFrame], vocabulary: Vocabulary
+) -> None:
+    copies = files["myeloma_gep"].chr1q21_status.value_counts()
+    found = {c: len(records(runs["myeloma_gep"], "Finding", f"haemony:{c}-1q", vocabulary)) for c in ("gain", "amp")}
+    assert found == {"gain": copies["3 copies"], "amp": copies["4+ copies"]}
+    assert len(runs["myeloma_gep"].tested) == copies.sum()
+
+
+@pytest.mark.parametrize("gene", ["CCND1", "CRIM1", "DEPDC1", "IRF4", "TP53", "WHSC1"])
+def test_expression_is_that_of_the_file(
+    gene: str, runs: dict[str, Run], files: dict[str, pd.DataFrame], vocabulary: Vocabulary
+) -> None:
+    curie = f"haemony:{'nsd2' if gene == 'WHSC1' else gene.lower()}-expression"
+    values = [float(r["value"]) for r in records(runs["myeloma_gep"], "Measurement", curie, vocabulary)]
+    assert sorted(values) == pytest.approx(sorted(files["myeloma_gep"][gene]))
 
 
 def test_progressions_are_diagnoses_of_a_later_day(
