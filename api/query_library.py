@@ -293,7 +293,7 @@ def _survival_input(raw: Rows, step: Mapping[str, str], texts: Mapping[str, dict
     rows = raw.dicts()
     names = texts.get(step.get("of", ""), {})
     groups = [group_label(r[step["group"]], names) if names else str(r[step["group"]]) for r in rows]
-    columns = {"durations": step["time"], "events": step["event"], "entries": step.get("entry")}
+    columns = {"durations": step["time"], "events": step["event"], "entries": step.get("entry", "")}
     return {"groups": groups} | {name: [r.get(column) for r in rows] for name, column in columns.items()}
 
 
