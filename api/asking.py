@@ -104,7 +104,8 @@ def _draw(result: Result, name: str, chart: Path) -> None:
 
     if not result.survival:
         raise QueryError(f"{name} has no survival curve to draw. Run it without --chart.")
-    drawn = survival_chart(**result.survival, title=get_query(name).title)
+    groups, durations, events, entries = (result.survival[k] for k in ("groups", "durations", "events", "entries"))
+    drawn = survival_chart(groups, durations, events, entries, title=get_query(name).title)
     save_chart(drawn, chart)
     note(f"Drawn: {chart}")
 
