@@ -63,7 +63,8 @@ class Workbench:
     def deliveries(self, names: Sequence[str], data: Path) -> tuple[dict[str, Partner], dict[str, str]]:
         """Return the partners to build from a folder, and why others are left out.
 
-        Without names these are all partners of whom any file is there. Raises one error with every fault of all three
+        Without names these are all partners of whom any file is there; of several ways to read the same files (`like`)
+        the first. Raises one error with every fault of all three
         files of every partner and of the structure of what they deliver: a file that is missing is one.
         """
         if not data.is_dir():
@@ -79,6 +80,9 @@ class Workbench:
             files = [table.file for table in partner.tables.values()] if partner else []
             if not names and files and not any((data / file).is_file() for file in files):
                 left_out[name] = self._left_out(name, files)
+                continue
+            if not names and partner and (twin := _twin(partner, chosen.values())):
+                left_out[name] = f"it reads files of {twin}, which is built; name it to have it built"
                 continue
             problems += own
             if partner:
@@ -133,6 +137,13 @@ class Workbench:
 
 def _unknown(name: str, found: Iterable[str]) -> Problem:
     return Problem("", None, "", f"there is no partner {name!r}.", nearest(name, list(found)))
+
+
+def _twin(partner: Partner, chosen: Iterable[Partner]) -> str:
+    """Return the partner that is mapped alike and reads some of the same files: one delivery makes patients once."""
+    files = {table.file for table in partner.tables.values()}
+    twins = (p for p in chosen if p.source == partner.source)
+    return next((p.name for p in twins if files & {table.file for table in p.tables.values()}), "")
 
 
 def _broken_rows(folder: Path, partner: Partner, headers: Mapping[str, Header]) -> list[Problem]:

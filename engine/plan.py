@@ -5,7 +5,6 @@ What differs between engines (casts, dates, hashes, null-skipping joins) is sett
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import reduce
@@ -13,6 +12,8 @@ from typing import Any
 
 import ibis
 
+from haemony.engine.dates import date_precision as date_precision
+from haemony.engine.dates import to_date as to_date
 from haemony.engine.session import Column, Table
 
 #: A number as text: the gate before a cast, since engines accept different strange spellings.
@@ -38,7 +39,7 @@ def no(kind: str) -> Column:
 
 def trimmed(text: Column) -> Column:
     """Trim white space, no-break spaces too; text that is nothing else becomes null."""
-    return text.replace("\u00a0", " ").strip().nullif("")
+    return text.replace("\u00a0", " ").replace("\u202f", " ").strip().nullif("")
 
 
 def without_missing(text: Column, missing: Sequence[str]) -> Column:
@@ -53,8 +54,23 @@ def canonical(text: Column) -> Column:
     return ibis.ifelse(text.re_search(r"^[+-]?[0-9]+[.]0+$"), text.re_extract(r"^([+-]?[0-9]+)[.]0+$", 1), text)
 
 
-def to_decimal(text: Column, separator: str = ".") -> Column:
-    """Read a number written with the given decimal separator and no other; null where it is none."""
+#: White space of any width separates thousands where a space does.
+SPACES = " \u00a0\u2009\u202f"
+APOSTROPHES = "'\u2019"
+
+
+def without_thousands(text: Column, separator: str, thousands: str) -> Column:
+    """Take the marks between thousands out of a number's text; other text, groups of less than three too, stays."""
+    if not thousands:
+        return text
+    marks = next((group for group in (SPACES, APOSTROPHES) if thousands in group), thousands)
+    grouped = rf"^[+-]?[0-9]{{1,3}}([{marks}][0-9]{{3}})+([{separator}][0-9]*)?$"
+    return ibis.ifelse(text.re_search(grouped), text.re_replace(f"[{marks}]", ""), text)
+
+
+def to_decimal(text: Column, separator: str = ".", thousands: str = "") -> Column:
+    """Read a number written with the given separators and no other; null where it is none."""
+    text = without_thousands(text, separator, thousands)
     if separator == ",":
         text = ibis.ifelse(text.contains("."), no("string"), text.replace(",", "."))
     return ibis.ifelse(text.re_search(NUMBER), text.try_cast(DECIMAL), no(DECIMAL))
@@ -69,50 +85,6 @@ def bound(text: Column) -> Column:
 def without_bound(text: Column) -> Column:
     """Return a number's text without the bound before it."""
     return text.re_replace(OPERATOR + r"\s*", "")
-
-
-#: Letters of a date pattern and the digits they stand for.
-DATE_PARTS = {
-    "yyyy": r"([0-9]{4})",
-    "MM": r"([0-9]{1,2})",
-    "dd": r"([0-9]{1,2})",
-    "M": r"([0-9]{1,2})",
-    "d": r"([0-9]{1,2})",
-}
-
-
-def date_regex(pattern: str) -> tuple[str, list[str]]:
-    """Return the regular expression of a date pattern, and the parts in the order of its groups.
-
-    >>> date_regex("dd.MM.yyyy")[1]
-    ['dd', 'MM', 'yyyy']
-    """
-    order: list[str] = []
-    out = ""
-    for piece in re.split(r"(yyyy|MM|dd|M|d)", pattern):
-        if piece in DATE_PARTS:
-            order.append({"M": "MM", "d": "dd"}.get(piece, piece))
-            out += DATE_PARTS[piece]
-        else:
-            out += re.escape(piece)
-    return f"^{out}$", order
-
-
-def to_date(text: Column, pattern: str) -> Column:
-    """Read a date by its pattern; null where the text does not fit or there is no such day.
-
-    A pattern without a day (or month) gives the middle of what is known: the 15th, or 1 July.
-    """
-    regex, order = date_regex(pattern)
-
-    def part(name: str, default: str, width: int) -> Column:
-        if name not in order:
-            return ibis.literal(default)
-        return text.re_extract(regex, order.index(name) + 1).lpad(width, "0")
-
-    middle = "01" if "MM" not in order else "15"
-    iso = part("yyyy", "", 4) + "-" + part("MM", "07", 2) + "-" + part("dd", middle, 2)
-    return ibis.ifelse(text.re_search(regex), iso.try_cast("date"), ibis.null("date"))
 
 
 def days_between(later: Column, earlier: Column) -> Column:

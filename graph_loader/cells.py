@@ -26,6 +26,7 @@ from haemony.engine.plan import (
     union,
     whole,
     without_bound,
+    without_thousands,
     years_between,
 )
 from haemony.engine.session import Column, Session, Table
@@ -129,7 +130,9 @@ def _read(
     c = c.left_join(start, ["table", "row", "at"]).drop("table_right", "row_right", "at_right")
     c = c.mutate(start_day=ibis.ifelse(c["at"] == "index", ibis.literal(0, "int64"), c.start_day))
     patterns = sorted({v.format.pattern for s in specs for v in s.variables if v.format.kind == "date"})
-    c = c.mutate(**_meanings(c, patterns))
+    tables = [delivery.partner.tables[name] for name in dict.fromkeys(s.table for s in specs)]
+    marks = sorted({(t.decimal, t.thousands) for t in tables if t.thousands})
+    c = c.mutate(**_meanings(c, patterns, marks))
     state, reason = _verdict(c)
     c = c.mutate(state=state, reason=reason)
     concepts = ibis.coalesce(
@@ -147,10 +150,17 @@ def _read(
     )
 
 
-def _meanings(c: Table, patterns: Sequence[str]) -> dict[str, Column]:
+def _meanings(c: Table, patterns: Sequence[str], marks: Sequence[tuple[str, str]]) -> dict[str, Column]:
     """Return what each cell's text says, by the way it is read."""
     date = choose([(c.pattern == p, to_date(c.text, p)) for p in patterns], ibis.null("date"))
     plain = ibis.ifelse(c.bounded, without_bound(c.text), c.text)
+    plain = choose(
+        [
+            ((c.thousands == thousands) & (c.comma == (decimal == ",")), without_thousands(plain, decimal, thousands))
+            for decimal, thousands in marks
+        ],
+        plain,
+    )
     number = ibis.ifelse(c.comma, to_decimal(plain, ","), to_decimal(plain))
     number = ibis.ifelse(c.derived, ibis.coalesce(number, to_decimal(plain)), number)  # a computed number has a point
     number = ibis.ifelse(c.factor.notnull(), scaled(number, c.factor.fill_null(1)), number)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import ibis
 import pyarrow as pa
 
-from haemony.engine.plan import no, texts, union
+from haemony.engine.dates import Precision
+from haemony.engine.plan import date_precision, no, texts, union
 from haemony.engine.session import Session, Table
 from haemony.graph_loader.cells import read_cells
 from haemony.graph_loader.censoring import with_censored
@@ -19,13 +21,16 @@ from haemony.graph_loader.hotspots import at_hotspots
 from haemony.graph_loader.instances import Instances, make_instances
 from haemony.graph_loader.ledger import cell_fates, check_sums, check_tolerance, fate_of, ledger
 from haemony.graph_loader.mapping_tables import Spec, specs_of
-from haemony.graph_loader.read import read_delivery, set_secret
+from haemony.graph_loader.read import ROW, read_delivery, set_secret
 from haemony.graph_loader.records import DUPLICATE_ROW, PANEL_SILENT, PARTLY_READ, linked, make_records
 from haemony.graph_loader.rows import Delivery, prepare
 from haemony.graph_loader.tested import absences, denied, panels, silent, tested
 from haemony.mappings.model import Partner
 from haemony.ontology.schema import RecordClass, Schema
 from haemony.ontology.vocabulary import Vocabulary
+
+#: Dates that are known no better than to one of these are flagged.
+COARSE: Final[tuple[Precision, ...]] = ("month", "year")
 
 
 @dataclass(frozen=True)
@@ -186,16 +191,17 @@ def _sources_of(cls: RecordClass, facts: Facts, instances: Table, sources: Table
 
 
 def _coarse_dates(delivery: Delivery, sources: Table) -> list[Table]:
-    """Flag the facts with a date that was delivered as a month or a year: its day is the middle of it."""
-    coarse = [
-        (v.table, v.column, v.format.precision) for v in delivery.variables if v.format.precision in ("month", "year")
-    ]
-    return [
-        sources.filter((sources["table"] == table) & (sources.used_as == column)).select(
-            "fact", flag=ibis.literal(f"date-known-to-the-{precision}")
-        )
-        for table, column, precision in coarse
-    ]
+    """Flag the facts with a date, or held at one, that was delivered as a month or a year: its day is the middle."""
+    coarse = []
+    for v in (v for v in delivery.variables if v.format.precision in COARSE):
+        rows = delivery.tables[v.table]
+        dated_by = [v.column, *(w.column for w in delivery.of(v.table) if w.at == v.column)]
+        of_column = sources.filter((sources["table"] == v.table) & sources.used_as.isin(dated_by))
+        known = date_precision(rows[v.column], v.format.pattern)
+        for precision in COARSE:
+            dated = of_column.semi_join(rows.filter(known == precision).select(row=rows[ROW]), "row")
+            coarse.append(dated.select("fact", flag=ibis.literal(f"date-known-to-the-{precision}")))
+    return coarse
 
 
 def _partly_read(cells: Table, sources: Table) -> Table:

@@ -1,13 +1,17 @@
-"""Read: land each delivered file as text with its row number, keys already replaced by pseudonyms."""
+"""Read: land each delivered file as text with its row number, keys already replaced by pseudonyms.
+
+A file becomes a table of text in one of two ways. Delimited text is read by the engine itself (`delimited.csv_table`).
+A file of any other format is opened by its library and streamed in batches (`formats.frame_table`), so that its text
+stands on no disk. From there on all are alike (`_pseudonymous`): drop, trim, hash, lay down.
+"""
 
 from __future__ import annotations
 
-import csv
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +19,11 @@ import duckdb
 
 from haemony.engine.errors import BuildError, DeliveryError, MappingError, Problem
 from haemony.engine.plan import keyed_hash, text_literal, without_missing
-from haemony.engine.session import Column, Session, Table, quoted
+from haemony.engine.session import Column, Session, Table
+from haemony.graph_loader import texts
+from haemony.graph_loader.archives import UnreadableError
+from haemony.graph_loader.delimited import Top, csv_table, private_copy, read_top, rejected_rows
+from haemony.graph_loader.formats import format_of, frame_table, named_faults, peek
 from haemony.mappings.expression import to_ibis
 from haemony.mappings.model import Partner, TableSpec, Variable
 from haemony.mappings.partner import expand, sort_problems
@@ -24,36 +32,24 @@ from haemony.ontology.schema import Schema
 from haemony.ontology.vocabulary import Vocabulary
 
 #: Names of the columns that landing adds; no delivered header looks like them.
-ROW: Final = "haemony_row"
+ROW: Final = texts.ROW
 PATIENT: Final = "haemony_patient"
-
-#: Encodings that DuckDB's reader knows; others are re-encoded on the way.
-NATIVE_ENCODINGS: Final = {
-    "utf-8": "utf-8",
-    "utf8": "utf-8",
-    "utf-8-sig": "utf-8",
-    "ascii": "utf-8",
-    "latin-1": "latin-1",
-    "latin1": "latin-1",
-    "iso-8859-1": "latin-1",
-    "utf-16": "utf-16",
-}
 
 
 @dataclass(frozen=True)
 class Header:
-    """The first line of a delivered file, and how its lines end."""
+    """The columns of a delivered file; of delimited text also how it begins."""
 
     path: Path
     columns: tuple[str, ...]
-    line_end: str
+    top: Top | None = None
 
 
 @dataclass(frozen=True)
 class Landed:
     """A delivered table as it landed: text, with ``ROW`` counting as a spreadsheet does (the header is row 1).
 
-    Empty lines are no rows and are not counted.
+    Empty lines of a delimited file are not counted; empty rows of a sheet are, but are no rows.
     """
 
     table: Table
@@ -108,46 +104,28 @@ def scan_rows(session: Session, partner: Partner, headers: Mapping[str, Header])
     for name, header in headers.items():
         spec = partner.tables[name]
         with _one_fault(spec, problems):
-            rows = session.count(_csv_table(session, spec, header))
-            problems.extend(_rejected_rows(session, spec) or _no_rows(spec, rows))
+            if header.top is None:
+                with frame_table(session, spec, header.path, ()) as source:
+                    problems.extend(_no_rows(spec, session.count(source)))
+            else:
+                rows = session.count(csv_table(session, spec, header.path, header.top))
+                problems.extend(rejected_rows(session, spec) or _no_rows(spec, rows))
     return problems
 
 
 def _read_header(spec: TableSpec, path: Path) -> Header:
-    def fail(message: str, advice: str) -> DeliveryError:
-        return DeliveryError([Problem(spec.file, None, "", message, advice)])
-
     if not path.is_file():
-        raise fail(
-            "the file is missing.",
-            f"Deliver it, or correct `file` of table {spec.name!r} in partner.yaml (it is relative to --data).",
-        )
-    try:
-        with path.open(encoding=_decoder(spec.encoding), newline="") as lines:
-            sample = lines.read(1 << 16)
-            lines.seek(0)
-            reader = csv.reader(
-                lines,
-                delimiter=spec.separator,
-                quotechar=spec.quote or None,
-                quoting=csv.QUOTE_MINIMAL if spec.quote else csv.QUOTE_NONE,
-            )
-            first = next(reader, [])
-            second = next(reader, [])
-    except UnicodeError:
-        raise fail(f"the text is not {spec.encoding}.", "Set `encoding` of the table in partner.yaml.") from None
-    except LookupError:
-        raise fail(f"there is no encoding {spec.encoding!r}.", "Set `encoding` of the table in partner.yaml.") from None
-    except csv.Error:
-        raise fail(
-            "the first lines cannot be read as a table.", "Check `separator` and `quote` in partner.yaml."
-        ) from None
-    columns = [name.strip() for name in first]
-    if len(second) == len(columns) + 1 and any(columns):
-        columns = ["row.names", *columns]  # R's write.table leaves the row names without a header
-    if fault := _header_fault(columns):
-        raise fail(*fault)
-    return Header(path, tuple(columns), _line_end(sample))
+        advice = f"Deliver it, or correct `file` of table {spec.name!r} in partner.yaml (it is relative to --data)."
+        raise DeliveryError([Problem(spec.file, None, "", "the file is missing.", advice)])
+    with named_faults(spec):
+        if format_of(path, spec) == "csv":
+            top = read_top(path, spec, 1)
+            header = Header(path, top.columns, top)
+        else:
+            header = Header(path, peek(path, spec, 0).columns)
+        if fault := _header_fault(header.columns):
+            raise UnreadableError(*fault)
+    return header
 
 
 def _header_fault(columns: Sequence[str]) -> tuple[str, str] | None:
@@ -164,17 +142,6 @@ def _header_fault(columns: Sequence[str]) -> tuple[str, str] | None:
     return None
 
 
-def _line_end(sample: str) -> str:
-    """Return the line end that most lines of a sample have: some files end their lines with a bare CR."""
-    both = sample.count("\r\n")
-    counts = {"\n": sample.count("\n") - both, "\r\n": both, "\r": sample.count("\r") - both}
-    return max(counts, key=lambda end: counts[end])
-
-
-def _decoder(encoding: str) -> str:
-    return "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
-
-
 def land(
     session: Session, partner: Partner, variables: Sequence[Variable], headers: Mapping[str, Header]
 ) -> dict[str, Landed]:
@@ -187,7 +154,7 @@ def land(
     for spec in partner.tables.values():
         mine = [v for v in variables if v.table == spec.name and not v.derived]
         with _one_fault(spec, problems):
-            landed[spec.name], faults = _land_either_way(session, partner, spec, headers[spec.name], mine)
+            landed[spec.name], faults = _land_table(session, partner, spec, headers[spec.name], mine)
             faults += _pasted_headers(session, partner, spec, landed[spec.name].table)
             problems.extend(faults or _no_rows(spec, landed[spec.name].rows))
     if problems:
@@ -210,19 +177,34 @@ def _no_rows(spec: TableSpec, rows: int) -> list[Problem]:
     return [] if rows else [Problem(spec.file, None, "", message, "Deliver it again.")]
 
 
-def _land_either_way(
+def _land_table(
     session: Session, partner: Partner, spec: TableSpec, header: Header, variables: Sequence[Variable]
 ) -> tuple[Landed, list[Problem]]:
-    """Land a table; where it fails, once more from a copy in which all lines end alike."""
+    def lay(source: Table) -> Landed:
+        table = session.lay(_pseudonymous(partner, spec, source, variables), f"land/{spec.name}")
+        return Landed(table, session.count(table), header)
+
+    if header.top is None:
+        with frame_table(session, spec, header.path, [v.column for v in variables if v.use != "drop"]) as source:
+            return lay(source), []
     try:
-        table = _land_table(session, partner, spec, header, variables)
-        if not _rejected_rows(session, spec):
-            return Landed(table, session.count(table), header), []
+        return _land_text(session, spec, header.path, header.top, lay)
+    finally:
+        private_copy(session, spec).unlink(missing_ok=True)
+
+
+def _land_text(
+    session: Session, spec: TableSpec, path: Path, top: Top, lay: Callable[[Table], Landed]
+) -> tuple[Landed, list[Problem]]:
+    """Land a delimited file; where it fails, once more from a copy in which all lines end alike."""
+    try:
+        landed = lay(csv_table(session, spec, path, top))
+        if not rejected_rows(session, spec):
+            return landed, []
     except duckdb.InvalidInputException:
-        _rejected_rows(session, spec)
-    tidy = replace(header, path=_re_encoded(session, spec, header.path, one_line_end=True), line_end="\n")
-    table = _land_table(session, partner, replace(spec, encoding="utf-8"), tidy, variables)
-    return Landed(table, session.count(table), header), _rejected_rows(session, spec)
+        rejected_rows(session, spec)
+    landed = lay(csv_table(session, spec, path, top, tidy=True))
+    return landed, rejected_rows(session, spec)
 
 
 @contextmanager
@@ -230,6 +212,10 @@ def _one_fault(spec: TableSpec, problems: list[Problem]) -> Iterator[None]:
     """Note a file that the engine refuses as a whole; its own message may repeat a row, so it is not shown."""
     try:
         yield
+    except DeliveryError as error:
+        problems.extend(error.problems)
+    except UnreadableError as error:
+        problems.append(error.of(spec.file))
     except (duckdb.InvalidInputException, duckdb.IOException, UnicodeError):
         advice = "Check `encoding`, `separator` and `quote` of the table in partner.yaml, or deliver the file again."
         problems.append(Problem(spec.file, None, "", "the file cannot be read as a table.", advice))
@@ -246,13 +232,11 @@ def _linking_columns(partner: Partner, spec: TableSpec) -> set[str]:
     return {key for key in keys if key}
 
 
-def _land_table(
-    session: Session, partner: Partner, spec: TableSpec, header: Header, variables: Sequence[Variable]
-) -> Table:
-    source = _csv_table(session, spec, header)
+def _pseudonymous(partner: Partner, spec: TableSpec, source: Table, variables: Sequence[Variable]) -> Table:
+    """Return what may be written of a delivered table: no ``drop`` column, and keys as keyed hashes."""
     read = {v.column: without_missing(source[v.column], spec.codes(v.column)) for v in variables if v.use != "drop"}
     clean = source.mutate(**read)
-    key = to_ibis(spec.patient.expression, clean, decimal_mark=spec.decimal)
+    key = to_ibis(spec.patient.expression, clean, decimal_mark=spec.decimal, thousands=spec.thousands)
     if spec.patient.column:
         key = clean[spec.patient.column]
     linked = _linking_columns(partner, spec)
@@ -262,89 +246,12 @@ def _land_table(
             columns[variable.column] = pseudonym(partner.name, clean[variable.column])
         elif variable.use != "drop":
             columns[variable.column] = clean[variable.column]
-    table = session.lay(clean.select(**columns), f"land/{spec.name}")
-    _re_encoded_path(session, spec).unlink(missing_ok=True)
-    return table
+    return clean.select(**columns)
 
 
 def pseudonym(partner: str, key: Column) -> Column:
     """Return the keyed hash that stands for a partner's patient or sample key."""
     return keyed_hash(text_literal(partner) + text_literal("\x1f") + key)
-
-
-def _csv_table(session: Session, spec: TableSpec, header: Header) -> Table:
-    """Name a delivered file as a view of all-text columns with their row number."""
-    path, encoding = header.path, NATIVE_ENCODINGS.get(spec.encoding.lower(), "")
-    if not encoding:
-        path, encoding = _re_encoded(session, spec, path), "utf-8"
-    columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in header.columns)
-    options = {
-        "delim": quoted(spec.separator),
-        "quote": quoted(spec.quote),
-        "escape": quoted(spec.quote),
-        "encoding": quoted(encoding),
-        "columns": "{" + columns + "}",
-        "header": "false",
-        "skip": "1",
-        "auto_detect": "false",
-        "store_rejects": "true",
-        "new_line": quoted(header.line_end.encode("unicode_escape").decode()),
-    }
-    view = f"delivered_{spec.name}"
-    listed = ", ".join(f"{name} = {value}" for name, value in options.items())
-    rows = f"SELECT row_number() OVER () + 1 AS {ROW}, * FROM read_csv({quoted(str(path))}, {listed})"
-    session.sql(f'CREATE OR REPLACE TEMP VIEW "{view}" AS {rows}')
-    return session.connection.table(view)
-
-
-def _re_encoded_path(session: Session, spec: TableSpec) -> Path:
-    return session.folder / "land" / f"{spec.name}.utf8"
-
-
-def _re_encoded(session: Session, spec: TableSpec, path: Path, *, one_line_end: bool = False) -> Path:
-    """Copy a file as UTF-8 in the session's private folder, for what the engine lacks: encodings, mixed line ends."""
-    target = _re_encoded_path(session, spec)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        path.open(encoding=_decoder(spec.encoding), newline=None if one_line_end else "") as source,
-        target.open("w", encoding="utf-8", newline="") as copy,
-    ):
-        while chunk := source.read(1 << 20):
-            copy.write(chunk)
-    return target
-
-
-#: What DuckDB calls a broken row, and how a curator would say it. Its own message repeats the row's text.
-ROW_FAULTS: Final = {
-    "MISSING COLUMNS": "the row has too few columns; the file may be cut short.",
-    "TOO MANY COLUMNS": "the row has too many columns; a separator may stand unquoted in a text.",
-    "UNQUOTED VALUE": "a quotation mark is opened and never closed.",
-    "INVALID ENCODING": "the text is not of the encoding that partner.yaml names.",
-    "LINE SIZE OVER MAXIMUM": "the line is too long; a quotation mark may be missing.",
-    "INVALID STATE": "text stands after a closing quotation mark.",
-}
-
-
-def _rejected_rows(session: Session, spec: TableSpec) -> list[Problem]:
-    found = (
-        session.connection.con.execute(
-            "SELECT line, error_type::VARCHAR, min(column_name) FROM reject_errors GROUP BY ALL ORDER BY ALL LIMIT 1000"
-        ).fetchall()
-        if "reject_errors" in _temporary_tables(session)
-        else []
-    )
-    for name in ("reject_errors", "reject_scans"):
-        session.sql(f"DROP TABLE IF EXISTS {name}")
-    return [
-        Problem(
-            spec.file, line, column or "", ROW_FAULTS.get(kind, "the row cannot be read."), "Deliver the file again."
-        )
-        for line, kind, column in found
-    ]
-
-
-def _temporary_tables(session: Session) -> set[str]:
-    return {name for (name,) in session.connection.con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
 
 
 def set_secret(session: Session, secret: str) -> None:

@@ -47,7 +47,7 @@ class Clock:
     """What the times of a table are read by."""
 
     variables: tuple[Variable, ...]
-    decimal: str
+    spec: TableSpec
     relative: bool
 
 
@@ -75,10 +75,11 @@ def prepare(
 def _with_derived(table: Table, spec: TableSpec) -> Table:
     """Add the derived columns, and whether ``where`` keeps the row."""
     table = table.mutate(**{c: _without_empty_list(table[c], mark) for c, mark in spec.split.items()})
-    derived = {name: to_ibis(text, table, decimal_mark=spec.decimal) for name, text in spec.derive.items()}
+    marks = {"decimal_mark": spec.decimal, "thousands": spec.thousands}
+    derived = {name: to_ibis(text, table, **marks) for name, text in spec.derive.items()}
     kept = ibis.literal(True)
     if spec.where:
-        kept = to_ibis(spec.where.keep, table, decimal_mark=spec.decimal).fill_null(False)
+        kept = to_ibis(spec.where.keep, table, **marks).fill_null(False)
     return table.mutate(**derived, **{KEPT: kept})
 
 
@@ -142,7 +143,7 @@ def _days(
     parts = []
     for name, columns in wanted.items():
         mine = tuple(v for v in variables if v.table == name)
-        rows, clock = tables[name], Clock(mine, partner.tables[name].decimal, partner.index.relative)
+        rows, clock = tables[name], Clock(mine, partner.tables[name], partner.index.relative)
         wide = rows.select(ROW, **{c: day_of(rows, c, clock).cast("int64") for c in columns})
         long = to_long(wide, columns, [ROW])
         parts.append(long.select(table=ibis.literal(name), row=long[ROW], column="column", day="text"))
@@ -160,9 +161,10 @@ def _unreadable(
     times |= {partner.index.date} if partner.index.date else set()
     parts = []
     for v in (v for v in variables if v.use == "context" and (v.table, v.column) in times):
-        rows, mark = tables[v.table], partner.tables[v.table].decimal
+        rows, spec = tables[v.table], partner.tables[v.table]
         text = rows[v.column]
-        read = to_date(text, v.format.pattern) if v.format.kind == "date" else to_decimal(text, mark)
+        dated = v.format.kind == "date"
+        read = to_date(text, v.format.pattern) if dated else to_decimal(text, spec.decimal, spec.thousands)
         bad = rows.filter(text.notnull() & read.isnull())
         parts.append(bad.select(table=ibis.literal(v.table), row=bad[ROW], column=ibis.literal(v.column)))
     return union(parts) if parts else _none(next(iter(tables.values())))
@@ -201,7 +203,7 @@ def day_of(rows: Table, column: str, clock: Clock) -> Column:
     variable = next(v for v in clock.variables if v.column == column)
     if variable.format.kind == "date":
         return days_between(to_date(rows[column], variable.format.pattern), rows[INDEX_DATE])
-    number = to_decimal(rows[column], clock.decimal)
+    number = to_decimal(rows[column], clock.spec.decimal, clock.spec.thousands)
     if variable.derived:
         number = ibis.coalesce(number, to_decimal(rows[column]))  # a computed number has a point
     if variable.unit not in ("", "d"):

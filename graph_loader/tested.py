@@ -80,7 +80,8 @@ def panel_patients(panel: PanelSpec, delivery: Delivery) -> Table:
     rows = delivery.tables[panel.table]
     rows = rows.filter(rows[FATE].isnull())
     if panel.expression:
-        rows = rows.filter(to_ibis(panel.expression, rows, decimal_mark=delivery.partner.tables[panel.table].decimal))
+        spec = delivery.partner.tables[panel.table]
+        rows = rows.filter(to_ibis(panel.expression, rows, decimal_mark=spec.decimal, thousands=spec.thousands))
     elif panel.column:
         flag = next(v for v in delivery.of(panel.table) if v.column == panel.column)
         rows = rows.filter(canonical(rows[panel.column]) == (flag.format.true or "1"))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from haemony.engine.dates import date_patterns
 from haemony.engine.errors import Problem
-from haemony.engine.plan import DATE_PARTS
 from haemony.mappings.curie import canonical, matches, nearest
 from haemony.mappings.model import DICTIONARY, Format, Link, Qualifier, Row, Use
 from haemony.ontology.units import is_ucum
@@ -298,7 +298,7 @@ class _RowReader:
 def parse_format(text: str) -> Format:
     """Read the `format` cell of the dictionary; raise ``ValueError`` where it is none.
 
-    >>> parse_format("dd/MM/yyyy").precision, parse_format("MM/yyyy").precision
+    >>> parse_format("dd/MM/yyyy").precision, parse_format("dd/MM/yyyy;MM/yyyy").precision
     ('day', 'month')
     >>> parse_format("Yes|No|Unknown").third, parse_format("header HGNC 1|0").header
     ('Unknown', 'HGNC')
@@ -332,16 +332,11 @@ def _flag(text: str, header: str) -> Format:
 
 
 def _is_date(text: str) -> bool:
-    letters = _LETTERS.findall(text)
-    return bool(letters) and all(set(word.lower()) <= set("ymdhs") for word in letters) and "y" in text.lower()
+    words = _LETTERS.findall(re.sub(r"\[[a-z]+\]", "", text))
+    return bool(words) and all(set(word.lower()) <= set("ymdhstz") for word in words) and "y" in text.lower()
 
 
 def _date(text: str) -> Format:
-    parts = [part for word in _LETTERS.findall(text) for part in re.findall(r"yyyy|MM|dd|M|d|.", word)]
-    unknown = [part for part in parts if part not in DATE_PARTS]
-    if unknown:
-        raise ValueError(f"a date pattern is made of yyyy, MM, M, dd and d, not {unknown[0]!r}")
-    units = [part[0] for part in parts]
-    if len(set(units)) != len(units) or "y" not in units or ("d" in units and "M" not in units):
-        raise ValueError("a date pattern has a year, then perhaps a month, then perhaps a day")
-    return Format("date", pattern=text, precision="day" if "d" in units else "month" if "M" in units else "year")
+    patterns = date_patterns(text)
+    coarsest = max((p.precision for p in patterns), key=("day", "month", "year").index)
+    return Format("date", pattern=text, precision=coarsest)

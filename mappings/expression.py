@@ -25,13 +25,13 @@ _COMPARE: dict[type[exp.Expr], Callable[[Column, Column], Column]] = {
 }
 
 
-def to_ibis(expression: str | Expression, table: Table, *, decimal_mark: str = ".") -> Column:
+def to_ibis(expression: str | Expression, table: Table, *, decimal_mark: str = ".", thousands: str = "") -> Column:
     """Compile an expression over a table of trimmed text columns with NULL for missing.
 
     The result is text (trimmed, empty is NULL; numbers without idle zeros) or, for a condition, a boolean.
     """
     parsed = parse(expression) if isinstance(expression, str) else expression
-    compiler = _Compiler(table, decimal_mark)
+    compiler = _Compiler(table, decimal_mark, thousands)
     if parsed.kind == "boolean":
         return compiler.boolean(parsed.node)
     return plan.trimmed(compiler.text(parsed.node))
@@ -40,9 +40,10 @@ def to_ibis(expression: str | Expression, table: Table, *, decimal_mark: str = "
 class _Compiler:
     """Compile nodes as what their place wants: text, a number or a condition."""
 
-    def __init__(self, table: Table, decimal_mark: str) -> None:
+    def __init__(self, table: Table, decimal_mark: str, thousands: str) -> None:
         self.table = table
         self.decimal_mark = decimal_mark
+        self.thousands = thousands
 
     def text(self, node: exp.Expr) -> Column:
         """Compile a node to text; a number is written without idle zeros."""
@@ -152,10 +153,7 @@ class _Compiler:
         return self._compare(exp.EQ, case.this, branch.this) if case.this else self.boolean(branch.this)
 
     def _read(self, text: Column) -> Column:
-        if self.decimal_mark == ".":
-            return plan.to_decimal(text)
-        pointed = text.replace(self.decimal_mark, ".")
-        return ibis.ifelse(text.contains("."), plan.no(plan.DECIMAL), plan.to_decimal(pointed))
+        return plan.to_decimal(text, self.decimal_mark, self.thousands)
 
 
 def _calculate(node: exp.Expr, left: Column, right: Column) -> Column:

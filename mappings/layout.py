@@ -6,7 +6,6 @@ what they are.
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from haemony.mappings.curie import TABLE_NAME, nearest
 from haemony.mappings.dictionary import read_text
 from haemony.mappings.expression import ExpressionError, columns, quoted
 from haemony.mappings.expression import parse as parse_expression
+from haemony.mappings.file_options import PART, READ, read_options, read_part
 from haemony.mappings.model import LAYOUT, Column, Cover, Index, PanelSpec, PatientKey, TableSpec, Where
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 TOP: tuple[str, ...] = ("partner", "title", "contact", "licence", "like", "read", "patients", "index")
 TOP += ("last_contact", "tables", "panels", "prefer")
-READ = ("encoding", "separator", "decimal", "quote", "missing")
-TABLE = ("file", *READ, "patient", "at", "where", "derive", "split")
+TABLE = ("file", *PART, *READ, "patient", "at", "where", "derive", "split")
 INDEX = ("event", "relative", "date")
 KEY = ("column", "through")
 WHERE = ("keep", "why")
@@ -177,7 +176,7 @@ def read_tables(reader: Reader, keys: dict[str, frozenset[str]]) -> dict[str, Ta
     """Read the tables; ``keys`` are the columns that the dictionary names, by table."""
     defaults = reader.mapping(reader.top, "read")
     reader.keys(defaults, READ, "read")
-    _read_options(reader, defaults, "read")
+    read_options(reader, defaults, "read")
     given = reader.mapping(reader.top, "tables")
     reader.doubles(given, "tables")
     if not given:
@@ -198,13 +197,15 @@ def _read_table(
     if not given:
         reader.problem(line, where, "The table is not described.", "Give it a `file` and a `patient`.")
     reader.keys(given, TABLE, where)
-    options = _read_options(reader, defaults, "") | _read_options(reader, given, where)
+    options = read_options(reader, defaults, "") | read_options(reader, given, where) | read_part(reader, given, where)
     missing, by_column = _read_missing(reader, given, where)
     if missing is None:
         missing, default_columns = _read_missing(reader, defaults, "read")
         by_column = default_columns | by_column
     if options.get("separator", ",") == options.get("decimal", "."):
         reader.problem(line, where, "Separator and decimal mark are the same.", "Say both in the table or in `read`.")
+    if options.get("thousands") == options.get("decimal", "."):
+        reader.problem(line, where, "Thousands separator and decimal mark are the same.", "Say both in the table.")
     return TableSpec(
         name=name,
         file=reader.text(given, "file", where, required=bool(given)),
@@ -217,38 +218,6 @@ def _read_table(
         split=_read_split(reader, given, where),
         **options,
     )
-
-
-def _read_options(reader: Reader, given: Located, where: str) -> dict[str, Any]:
-    """Return the plain options of a file; ``where`` empty reads the defaults again, silently."""
-    options = {key: given[key] for key in READ if key != "missing" and isinstance(given.get(key), str)}
-    if options.get("separator") == r"\t":
-        options["separator"] = "\t"
-    faults = {
-        "encoding": "encoding" in options and not _known_encoding(options["encoding"]),
-        "separator": "separator" in options and len(options["separator"]) != 1,
-        "decimal": "decimal" in options and options["decimal"] not in (".", ","),
-        "quote": "quote" in options and len(options["quote"]) > 1,
-    }
-    wanted = {
-        "encoding": "Name an encoding such as utf-8, latin-1 or cp1252.",
-        "separator": 'One character separates cells: ",", ";", "|" or "\\t".',
-        "decimal": 'The decimal mark is "." or ",".',
-        "quote": "One character quotes cells; an empty text says that none does.",
-    }
-    for key in (k for k, fault in faults.items() if fault):
-        if where:
-            reader.problem(given.lines[key], f"{where}.{key}", f"{options[key]!r} is no {key}.", wanted[key])
-        del options[key]
-    return options
-
-
-def _known_encoding(name: str) -> bool:
-    try:
-        codecs.lookup(name)
-    except LookupError:
-        return False
-    return True
 
 
 def _read_missing(

@@ -19,6 +19,8 @@ Status = Literal["loads", "not-found", "wanted", "not-loaded"]
 LoadsAs = Literal["", "concept", "broad", "value", "unit"]
 Column = tuple[str, str]
 
+#: The formats in which a table may be delivered; `csv` stands for delimited text of every kind.
+FORMATS = ("csv", "xlsx", "xls", "parquet", "sas7bdat", "xpt", "sav", "por", "dta", "rdata", "rds")
 #: The three files of a partner.
 LAYOUT, DICTIONARY, CONCEPTS = "partner.yaml", "dictionary.tsv", "concepts.sssom.tsv"
 
@@ -55,14 +57,24 @@ class Where:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """How one delivered file is laid out."""
+    """How one delivered file is laid out.
+
+    `format` is empty where the file's name tells it; `member`, `sheet` and `object` choose a part of an archive, a
+    workbook or an R file. `header_row` is the row in which the names of the columns stand.
+    """
 
     name: str
     file: str
     patient: PatientKey
+    format: str = ""
+    member: str = ""
+    sheet: str = ""
+    object: str = ""
+    header_row: int = 1
     encoding: str = "utf-8"
     separator: str = ","
     decimal: str = "."
+    thousands: str = ""
     quote: str = '"'
     missing: tuple[str, ...] = ("",)
     missing_by_column: Mapping[str, tuple[str, ...]] = default(default_factory=dict)
@@ -108,7 +120,7 @@ class Format:
     """How the text of a cell is to be read.
 
     A flag whose `header` names a vocabulary reads the name of its column there. `precision` is the finest unit that
-    a date pattern holds.
+    every date pattern of the column holds.
     """
 
     kind: Literal["none", "flag", "date", "codes"] = "none"

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from haemony.engine import plan
+from haemony.engine.dates import MONTHS
 from haemony.engine.session import Column, Session
 from haemony.graph_loader.read import set_secret
 
@@ -70,6 +71,40 @@ def test_to_decimal_with_a_comma(session: Session) -> None:
     assert found == [Decimal("1.5"), None, None, Decimal(2), None]
 
 
+THOUSANDS = [
+    (".", ",", "1,234.5", "1234.5"),
+    (".", ",", "-1,234,567", "-1234567"),
+    (".", ",", "12,34", None),
+    (".", ",", "1,234,56", None),
+    (".", ",", "1234", "1234"),
+    (".", ",", "1234,567", None),
+    (",", ".", "1.234,5", "1234.5"),
+    (",", ".", "1.234", "1234"),
+    (",", ".", "1.23", None),
+    (",", ".", "12.34,5", None),
+    (".", "'", "1'234'567.25", "1234567.25"),
+    (".", "'", "1’234", "1234"),
+    (",", " ", "1 234,5", "1234.5"),
+    (",", "\u202f", "1\u202f234,5", "1234.5"),
+    (",", "\u00a0", "1\u00a0234 567", "1234567"),
+    (",", " ", "1 23", None),
+    (".", "", "1,234", None),
+]
+
+
+@pytest.mark.parametrize(("decimal", "thousands"), sorted({row[:2] for row in THOUSANDS}))
+def test_thousands_stand_in_groups_of_three(session: Session, decimal: str, thousands: str) -> None:
+    texts, wanted = zip(*((t, w) for d, s, t, w in THOUSANDS if (d, s) == (decimal, thousands)), strict=True)
+    found = on(session, lambda c: plan.to_decimal(c, decimal, thousands), texts)
+    assert found == [None if w is None else Decimal(w) for w in wanted]
+
+
+@FAST
+@given(st.integers(-(10**11), 10**11))
+def test_every_grouped_number_is_read(session: Session, number: int) -> None:
+    assert on(session, lambda c: plan.to_decimal(c, ",", "."), [f"{number:,}".replace(",", ".")]) == [Decimal(number)]
+
+
 @FAST
 @given(st.lists(st.decimals(min_value=-(10**9), max_value=10**9, places=6), min_size=1, max_size=20))
 def test_every_decimal_of_six_places_is_read_exactly(session: Session, numbers: list[Decimal]) -> None:
@@ -82,13 +117,14 @@ def test_no_text_breaks_a_reader(session: Session, texts: list[str]) -> None:
     texts = [t.replace("\0", "") for t in texts]
     for word in (plan.trimmed, plan.canonical, plan.to_decimal, plan.bound, plan.without_bound):
         assert len(on(session, word, texts)) == len(texts)
-    assert len(on(session, lambda c: plan.to_date(c, "dd.MM.yyyy"), texts)) == len(texts)
+    for pattern in ("dd.MM.yyyy", "dd-MMM[de]-yy(1930);yyyy-MM-ddTHH:mm:ss"):
+        assert len(on(session, lambda c, p=pattern: plan.to_date(c, p), texts)) == len(texts)
 
 
 def test_bounds(session: Session) -> None:
-    texts = ["<0.5", "<= 3", "≥7", "≤ 2", ">1", "5", "a<b", "<", None]
-    assert on(session, plan.bound, texts) == ["<", "<=", ">=", "<=", ">", None, None, "<", None]
-    assert on(session, plan.without_bound, texts) == ["0.5", "3", "7", "2", "1", "5", "a<b", "", None]
+    texts = ["<0.5", "<= 3", "≥7", "≤ 2", ">1", "> 500", ">= 500", "5", "a<b", "<", None]
+    assert on(session, plan.bound, texts) == ["<", "<=", ">=", "<=", ">", ">", ">=", None, None, "<", None]
+    assert on(session, plan.without_bound, texts) == ["0.5", "3", "7", "2", "1", "500", "500", "5", "a<b", "", None]
 
 
 DATES = [
@@ -110,6 +146,34 @@ DATES = [
     ("M/yyyy", "3/2020", date(2020, 3, 15)),
     ("yyyy", "2020", date(2020, 7, 1)),
     ("yyyy", "20", None),
+    ("dd/MM/yyyy;MM/yyyy;yyyy", "29/02/2020", date(2020, 2, 29)),
+    ("dd/MM/yyyy;MM/yyyy;yyyy", "02/2020", date(2020, 2, 15)),
+    ("dd/MM/yyyy;MM/yyyy;yyyy", "2020", date(2020, 7, 1)),
+    ("dd/MM/yyyy;MM/yyyy;yyyy", "31/02/2020", None),
+    ("dd/MM/yyyy; yyyy-MM-dd", "2020-02-01", date(2020, 2, 1)),
+    ("dd.MM.yy(1930)", "01.02.30", date(1930, 2, 1)),
+    ("dd.MM.yy(1930)", "01.02.29", date(2029, 2, 1)),
+    ("dd.MM.yy(1930)", "01.02.99", date(1999, 2, 1)),
+    ("dd.MM.yy(1930)", "01.02.1999", None),
+    ("dd.MM.yy(1900)", "01.02.00", date(1900, 2, 1)),
+    ("dd.MM.yy(2000)", "01.02.99", date(2099, 2, 1)),
+    ("ddMMMyyyy", "01JAN2020", date(2020, 1, 1)),
+    ("dd-MMM-yyyy", "1-Sept-2020", date(2020, 9, 1)),
+    ("dd-MMM-yyyy", "1-Mai-2020", None),
+    ("dd. MMM[de] yyyy", "3. Mär. 2020", date(2020, 3, 3)),
+    ("dd. MMM[de] yyyy", "3. MRZ 2020", date(2020, 3, 3)),
+    ("dd. MMM[de] yy(1950)", "3. Dez. 51", date(1951, 12, 3)),
+    ("dd MMM[es] yyyy", "7 ene 2020", date(2020, 1, 7)),
+    ("dd MMM[fr] yyyy", "7 août 2020", date(2020, 8, 7)),
+    ("dd MMM[fr] yyyy", "7 juil. 2020", date(2020, 7, 7)),
+    ("MMM-yyyy", "Feb-2020", date(2020, 2, 15)),
+    ("yyyy-MM-ddTHH:mm:ss", "2020-02-01T23:59:59", date(2020, 2, 1)),
+    ("yyyy-MM-ddTHH:mm:ss", "2020-02-01T23:59:59.123", date(2020, 2, 1)),
+    ("yyyy-MM-ddTHH:mm:ss", "2020-02-01T24:00:00", None),
+    ("yyyy-MM-ddTHH:mm:ss", "2020-02-01", None),
+    ("yyyy-MM-ddTHH:mm:ssZ;yyyy-MM-dd", "2020-02-01T00:00:00Z", date(2020, 2, 1)),
+    ("ddMMMyyyy:HH:mm:ss", "01JAN2020:07:05:00", date(2020, 1, 1)),
+    ("dd.MM.yyyy HH:mm", "01.02.2020 7:05", date(2020, 2, 1)),
 ]
 
 
@@ -117,6 +181,21 @@ def test_dates_by_their_pattern(session: Session) -> None:
     for pattern in dict.fromkeys(p for p, _, _ in DATES):
         texts, wanted = zip(*((t, d) for p, t, d in DATES if p == pattern), strict=True)
         assert on(session, lambda c, p=pattern: plan.to_date(c, p), texts) == list(wanted), pattern
+
+
+def test_the_precision_of_a_date_is_that_of_its_text(session: Session) -> None:
+    texts = ["29/02/2020", "02/2020", "2020", "31/02/2020", "x", None]
+    found = on(session, lambda c: plan.date_precision(c, "dd/MM/yyyy;MM/yyyy;yyyy"), texts)
+    assert found == ["day", "month", "year", None, None, None]
+
+
+@FAST
+@given(st.sampled_from(sorted(MONTHS)), st.integers(1, 12), st.integers(1, 28), st.integers(1930, 2029))
+def test_every_name_of_a_month_is_read(session: Session, language: str, month: int, day: int, year: int) -> None:
+    names = [form for name in MONTHS[language][month - 1] for form in (name, name.upper(), f"{name.title()}.")]
+    texts = [f"{day}-{name}-{year % 100:02}" for name in names]
+    found = on(session, lambda c: plan.to_date(c, f"dd-MMM[{language}]-yy(1930)"), texts)
+    assert found == [date(year, month, day)] * len(texts)
 
 
 @FAST
@@ -215,7 +294,3 @@ def test_the_keyed_hash_needs_the_secret(session: Session) -> None:
     assert on(session, plan.keyed_hash, ["a", "", None]) == [twice("it's secret", "a"), twice("it's secret", ""), None]
     set_secret(session, "another")
     assert on(session, plan.keyed_hash, ["a"]) == [twice("another", "a")]
-
-
-def test_the_patterns_of_dates_name_their_parts() -> None:
-    assert plan.date_regex("d/M/yyyy")[1] == ["dd", "MM", "yyyy"]

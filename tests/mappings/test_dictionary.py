@@ -40,6 +40,9 @@ def test_what_a_spreadsheet_writes_is_read_back(rows: list[list[str]]) -> None:
         ("dd/MM/yyyy", Format("date", pattern="dd/MM/yyyy", precision="day")),
         ("yyyy-MM", Format("date", pattern="yyyy-MM", precision="month")),
         ("yyyy", Format("date", pattern="yyyy", precision="year")),
+        ("dd/MM/yyyy;MM/yyyy", Format("date", pattern="dd/MM/yyyy;MM/yyyy", precision="month")),
+        ("dd-MMM[de]-yy(1930)", Format("date", pattern="dd-MMM[de]-yy(1930)", precision="day")),
+        ("yyyy-MM-ddTHH:mm:ssZ", Format("date", pattern="yyyy-MM-ddTHH:mm:ssZ", precision="day")),
         ("HGNC", Format("codes", vocabulary="HGNC")),
         ("header HGNC 1|0", Format("flag", true="1", false="0", header="HGNC")),
     ],
@@ -48,9 +51,11 @@ def test_formats(text: str, expected: Format) -> None:
     assert parse_format(text) == expected
 
 
-@pytest.mark.parametrize(
-    "text", ["1|1", "|0", "a|b|c|d", "dd/MM", "dd/yyyy", "dd.MM.yy", "hh:mm yyyy", "header HGNC", "%"]
-)
+NO_FORMATS = ["1|1", "|0", "a|b|c|d", "dd/MM", "dd/yyyy", "hh:mm yyyy", "header HGNC", "%"]
+NO_DATES = ["dd.MM.yy", "dd.MMM[xx].yyyy", "HH:mm yyyy", "MM/yyyy;", "dd/MM/yyyy;MM/dd/yyyy", "yyyy;yyyy", "dd.MM.y"]
+
+
+@pytest.mark.parametrize("text", NO_FORMATS + NO_DATES)
 def test_what_is_no_format(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         parse_format(text)

@@ -8,7 +8,8 @@ from pathlib import Path
 from haemony.mappings.check import check
 from haemony.mappings.dictionary import COLUMNS, USES
 from haemony.mappings.expression import ExpressionError, parse
-from haemony.mappings.layout import READ, TABLE, TOP
+from haemony.mappings.file_options import READ
+from haemony.mappings.layout import TABLE, TOP
 from haemony.mappings.sssom import LOADING
 from haemony.ontology.schema import Schema
 from haemony.ontology.vocabulary import Vocabulary

@@ -245,7 +245,7 @@ def test_headers_and_dictionary_must_agree(partner: Partner, vocabulary: Vocabul
 FAULTY_LAYOUT = """
 partner: bad
 patient: clinical
-read: {encoding: utf-99, separator: ";;", decimal: "_", seperator: ","}
+read: {encoding: utf-99, separator: ";;;;;", decimal: "_", seperator: ","}
 patients: clincal
 index: {event: diagnosis}
 last_contact: [clinical.nowhere, clinical]
@@ -305,7 +305,7 @@ FAULTS = {
     "partner.yaml": (
         "3:patient: Unknown key. Did you mean 'patients'?",
         "4:read.encoding: 'utf-99' is no encoding",
-        "4:read.separator: ';;' is no separator",
+        "4:read.separator: ';;;;;' is no separator",
         "4:read.decimal: '_' is no decimal",
         "4:read.seperator: Unknown key. Did you mean 'separator'?",
         "5:patients: There is no table 'clincal'. Did you mean 'clinical'?",
