@@ -106,7 +106,10 @@ def tested(session: Session, delivery: Delivery, cells: Table, absent: Table) ->
 
 
 def _panel_tests(session: Session, panel: PanelSpec, delivery: Delivery, cells: Table) -> Table:
-    day = ibis.literal(0, "int64") if delivery.partner.tables[panel.table].at == "index" else no("int64")
+    # A table without a time of its own was looked at when the flags that the panel covers hold.
+    at = {delivery.partner.tables[panel.table].at} - {""}
+    at = at or {v.at for v in covered_columns(panel, delivery, flags=True)}
+    day = ibis.literal(0, "int64") if at == {"index"} else no("int64")
     patients = panel_patients(panel, delivery).mutate(day=day)
     return patients.cross_join(covered_concepts(session, panel, delivery, cells)).select("patient", "day", "concept")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.graph_loader.partners import Run, Ward, check_ledger, lines
@@ -140,6 +142,38 @@ def test_absent_under_a_broad_match_says_nothing_however_it_is_written(clinic: R
 def test_a_panel_says_nothing_of_a_day_that_is_not_known(clinic: Run) -> None:
     days = {(t["day"]) for t in clinic.tested if t["patient"] == clinic.patients["p7"]}
     assert days == {0}
+
+
+BANDING = Ward(
+    """
+patients: clinical
+index: {event: diagnosis, relative: true}
+tables:
+  clinical: {file: clinical.csv, patient: ID}
+panels:
+  - {name: banding, tested: "clinical: cyto IS NOT NULL", covers: "clinical.t_*"}
+""",
+    [
+        row("clinical", "ID", "key"),
+        row("clinical", "cyto", "context"),
+        row("clinical", "t_8_21", record="Finding", field="present", format="1|0", at="index"),
+        row("clinical", "t_6_9", record="Finding", field="present", format="1|0", at="index"),
+    ],
+    [meaning("ward:clinical.t_8_21", f"OMOP:{T_8_21}"), meaning("ward:clinical.t_6_9", f"OMOP:{T_6_9}")],
+    {
+        "clinical.csv": lines("""
+        ID cyto t_8_21 t_6_9
+        a  done 0      0
+        b  done 0      .
+        """)
+    },
+)
+
+
+def test_a_panel_holds_when_the_flags_that_it_covers_do(tmp_path: Path) -> None:
+    banding = BANDING.run(tmp_path)
+    assert [t["day"] for t in banding.tested] == [0, 0]
+    assert len(banding.panels) == 1
 
 
 def test_the_ledger_adds_up(clinic: Run) -> None:

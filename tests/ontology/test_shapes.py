@@ -38,8 +38,9 @@ T_8_21, INV_16, T_9_22 = 46236750, 44816901, 3041541
 FLT3, NPM1, FLT3_ITD = 35956153, 35948005, 2100000022
 HSCT, ALLOGENEIC = 2100000080, 2100000081
 DONOR_UNRELATED, DONOR_AUTOLOGOUS = 2100000050, 2100000054
-REMISSION, RELAPSE = 2100000060, 2100000063
-OS, EFS = 2100000001, 2100000002
+REMISSION, RELAPSE, NO_REMISSION = 2100000060, 2100000063, 2100003002
+OS, EFS, RFS = 2100000001, 2100000002, 2100000003
+LOSS_OF_X, DE_NOVO, SECONDARY, THERAPY_RELATED = 2100000017, 2100001541, 2100001542, 2100001322
 HAEMOGLOBIN, M_PROTEIN, MGUS = 3000963, 2100002119, 4149022
 
 
@@ -124,6 +125,11 @@ CASES: dict[str, Case] = {
         [rec("Diagnosis", concept=MGUS, day=0), lab(M_PROTEIN, 29.9, day=0), lab(M_PROTEIN, 41, day=900)],
         "Monoclonal gammopathy of undetermined significance",
     ),
+    "secondary-and-de-novo": (
+        [rec("Diagnosis", concept=DE_NOVO), rec("Diagnosis", concept=THERAPY_RELATED)],
+        [rec("Diagnosis", concept=SECONDARY), rec("Diagnosis", concept=THERAPY_RELATED)],
+        "Therapy-Related",
+    ),
     # mutation.ttl
     "mutation-is-alteration": ([mutation(concept=T_8_21)], [mutation()], str(T_8_21)),
     "alteration-as-mutation": ([finding(FLT3_ITD)], [mutation(concept=FLT3_ITD)], str(FLT3_ITD)),
@@ -175,6 +181,16 @@ CASES: dict[str, Case] = {
         [finding(T_8_21), finding(INV_16, day=9), finding(LOSS_OF_Y)],
         [finding(T_8_21, day=0), finding(T_8_21, day=400), finding(LOSS_OF_Y)],
         "CBFB",
+    ),
+    "loss-of-x-in-male": (
+        [patient(sex=MALE), finding(LOSS_OF_X)],
+        [patient(sex=FEMALE), finding(LOSS_OF_X)],
+        "MALE",
+    ),
+    "npm1-with-recurrent-rearrangement": (
+        [mutation(concept=NPM1), finding(T_8_21)],
+        [mutation(concept=NPM1), mutation(), finding(LOSS_OF_Y)],
+        "RUNX1",
     ),
     "abnormality-as-finding": ([mutation(concept=T_9_22)], [finding(T_9_22)], "ABL1"),
     # measurement.ttl
@@ -260,6 +276,26 @@ CASES: dict[str, Case] = {
         [outcome(day=10), rec("Response", concept=RELAPSE, day=120)],
         [outcome(day=10), rec("Response", concept=RELAPSE, day=110), outcome(concept=EFS, day=None, days=500.0)],
         "record on day 120, after death or last contact on day 110",
+    ),
+    "dead-though-censored": (
+        [outcome(days=100.5), outcome(concept=RFS, days=90.0, event=False), outcome(concept=EFS, days=90.0)],
+        [outcome(), outcome(concept=EFS), outcome(concept=2100002384, event=False)],
+        "after 100.5 days",
+    ),
+    "event-free-without-remission": (
+        [rec("Response", concept=NO_REMISSION), outcome(concept=EFS, days=40.0, event=False)],
+        [rec("Response", concept=NO_REMISSION), outcome(concept=EFS, event=True), outcome(event=False)],
+        "after 40 days",
+    ),
+    "event-long-after-induction": (
+        [rec("Response", concept=NO_REMISSION), outcome(concept=EFS, days=365.25)],
+        [rec("Response", concept=NO_REMISSION), outcome(concept=EFS, days=365.0), outcome(days=900.0)],
+        "lasted 365.25 days",
+    ),
+    "remission-despite-early-death": (
+        [rec("Response", concept=2100000068), outcome(days=13.9)],
+        [rec("Response", concept=2100000068), outcome(days=14.0), outcome(concept=EFS, days=13.9)],
+        "after 13.9 days",
     ),
     # risk.ttl
     "risk-system": (
