@@ -33,7 +33,7 @@ from haemony.engine.session import Column, Session, Table
 from haemony.graph_loader.fates import NO_CLOCK, UNMAPPED, WANTED, WHERE
 from haemony.graph_loader.mapping_tables import NEGATIVE, POSITIVE, Spec, mapping_tables
 from haemony.graph_loader.read import PATIENT, ROW
-from haemony.graph_loader.readings import read_distinct
+from haemony.graph_loader.readings import READ_FIELDS, read_distinct
 from haemony.graph_loader.rows import FATE, INDEX_DATE, Delivery
 from haemony.ontology.schema import Schema
 from haemony.ontology.vocabulary import Vocabulary
@@ -41,9 +41,9 @@ from haemony.ontology.vocabulary import Vocabulary
 #: What a cell carries on as it is.
 CARRIED: Final = tuple(
     "table row part column text variable spec class field qualifier patient reads reader "
-    "unit lead names tests denies state reason number precision bound truth string clones sex_chromosomes "
-    "findings partly answer start_day".split()
-)
+    "unit lead names tests denies state reason number precision bound truth string findings partly answer "
+    "start_day".split()
+) + tuple(READ_FIELDS)
 
 
 def read_cells(

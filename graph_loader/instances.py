@@ -14,6 +14,7 @@ from haemony.graph_loader.conversion import convert, precision_of
 from haemony.graph_loader.mapping_tables import POSITIVE, Spec
 from haemony.graph_loader.origins import KEY, ended_cells, used_cells
 from haemony.graph_loader.read import PATIENT, ROW
+from haemony.graph_loader.readings import READ_FIELDS
 from haemony.graph_loader.rows import FATE, Delivery
 from haemony.ontology.schema import Field, RecordClass, Schema
 from haemony.ontology.vocabulary import Vocabulary
@@ -94,11 +95,7 @@ def empty_fields(cls: RecordClass) -> dict[str, Column]:
 
 def _kept(field: Field) -> bool:
     """Tell whether an instance carries a field; references, genes and orders are found once facts stand."""
-    return (
-        field.kind != "reference"
-        and not (field.role == "derived" and field.kind == "concept")
-        and field.name != "sequence"
-    )
+    return field.kind != "reference" and field.name not in ("gene", "sequence")
 
 
 def single_concept(cls: RecordClass, led: Table) -> Column:
@@ -154,7 +151,7 @@ def _assemble(cls: RecordClass, cells: Table) -> Table:
         fields["operator"] = cells.bound.max(where=ok & ((cells.field == "value") | (cells.qualifier == "operator")))
     if cls.has("value_concept"):
         fields["value_concept"] = cells.answer.max(where=ok & (cells.answer != POSITIVE))
-    for name in ("clones", "sex_chromosomes"):
+    for name in READ_FIELDS:
         if cls.has(name):
             fields[name] = cells[name].max(where=ok)
     if cls.has("delivered_value"):

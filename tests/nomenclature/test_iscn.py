@@ -8,11 +8,8 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from haemony.nomenclature.iscn import Karyotype, read_karyotype
-from haemony.nomenclature.iscn_abnormality import read_abnormality
+from haemony.nomenclature.iscn import Karyotype, Part, read_abnormality, read_karyotype
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 VALIDITY = SHARED / "conformance" / "iscn" / "validity.json"
@@ -35,6 +32,22 @@ KEYS: dict[str, tuple[str, ...]] = {
     "del(5)": ("del(5)", "loss(5)", "abn(5)"),
     "del(X)(q24)": ("del(Xq)", "loss(Xq)", "abn(Xq)", "abn(X)"),
     "add(12)(p13)": ("add(12p)", "abn(12p)", "abn(12)"),
+    "add(12)(p11.2)": ("add(12p)", "loss(12p)", "abn(12p)", "abn(12)"),
+    "add(5q)": ("add(5q)", "abn(5q)", "abn(5)"),
+    "r(7)(p12q22)": ("r(7)", "loss(7p)", "loss(7q)", "abn(7p)", "abn(7q)", "abn(7)"),
+    "der(9)t(9;22)(q34;q11)": (
+        *("der(9)", "t(v;9q34)", "t(v;22q11)", "loss(9q)", "gain(22q)", "abn(9q)", "abn(22q)", "abn(9)", "abn(22)"),
+    ),
+    "der(2)t(2;11)(q33;q23)": (
+        *("der(2)", "t(2;11)", "t(v;2q33)", "loss(2q)", "gain(11q)", "abn(2q)", "abn(11q)", "abn(2)", "abn(11)"),
+    ),
+    "t(9;11)(p13;q23)": ("t(v;9p13)", "t(v;11q23)", "abn(9p)", "abn(11q)", "abn(9)", "abn(11)"),
+    "t(9;11)(p22~p24;q23.3)": ("t(9;11)", "t(v;9p22)", "t(v;11q23)", "abn(9p)", "abn(11q)", "abn(9)", "abn(11)"),
+    "del(13)(q12~q14)": ("del(13q)", "loss(13q)", "abn(13q)", "abn(13)"),
+    "rec(6)dup(6p)inv(6)(p22q25)dmat": (),
+    "+min": ("+min",),
+    "+2x8": ("+8", "gain(8)", "gain(8p)", "gain(8q)", "abn(8)"),
+    "fra(X)(q27.3)": ("fra(X)", "abn(Xq)", "abn(X)"),
     "dup(1)(q21q32)": ("dup(1q)", "gain(1q)", "abn(1q)", "abn(1)"),
     "inv(16)(p13.1q22)": ("inv(16)", "abn(16p)", "abn(16q)", "abn(16)"),
     "inv(16)(p11q11)": ("abn(16p)", "abn(16q)", "abn(16)"),
@@ -149,7 +162,7 @@ def test_constitutional_sex(text: str, sex: str) -> None:
         ("45,X,-Y,del(5)(q13q33)", set()),
         ("45,XY,-7,inv(16)(p13q22)", set()),
         ("44,XY,del(5)(q13q33),-7,-17", {"complex", "monosomal"}),
-        ("46,XY,del(5)(q13q33),add(12)(p13)[5]/46,XY,+8[3]", set()),
+        ("46,XY,del(5)(q13q33),add(12)(p13)[5]/46,XY,+8[3]", {"complex"}),
         ("46,XY,del(5)(q13q33),+2mar", {"complex"}),
         ("49,XX,+4,+8,+21", set()),
         ("49,XX,+4,+8,+21,del(5)(q13q33)", {"complex"}),
@@ -169,6 +182,10 @@ def test_summary(text: str, summary: set[str]) -> None:
         ("46XX,t(8;21)(q22;q22)", "46,XX,t(8;21)(q22;q22)"),
         ("46 XX,t(8;21)(q22;q22)", "46,XX,t(8;21)(q22;q22)"),
         ("46,XY+8", "46,XY,+8"),
+        ("46,XX -7 +8 -X", "46,XX,-7,+8,-X"),
+        ("46,XX,del(5)(q13q33) -7", "46,XX,del(5)(q13q33),-7"),
+        ("46,XY,psu idic(20)(q11.2)", "46,XY,idic(20)(q11.2)"),
+        ("46,XY,der(16) t(11;16)(q11;p13)", "46,XY,der(16)t(11;16)(q11;p13)"),
         ('"46,XY,+8"', "46,XY,+8"),
         ("45,XY,–7", "45,XY,-7"),
         ("46,XX,del(9(q12q32),+8", "46,XX,del(9)(q12q32),+8"),
@@ -218,7 +235,8 @@ def test_what_neighbours_make_good_is_not_lost() -> None:
 
 def test_alternatives_give_only_what_they_share() -> None:
     karyotype = read_karyotype("46,XX,del(5)(q13q33)or add(5)(q13)")
-    assert karyotype.keys == (("abn(5q)", "abn(5)"),)
+    assert karyotype.keys == (("loss(5q)", "abn(5q)", "abn(5)"),)
+    assert _keys("46,XX,del(5)(q13q33)or del(7)(q22)") == set()
     assert "loss(5q)" in _keys("45,XX,-5 or del(5)(q13q33)")
     assert "del(5q)" not in _keys("45,XX,-5 or del(5)(q13q33)")
 
@@ -238,14 +256,15 @@ def test_the_same_abnormality_of_two_clones_is_one() -> None:
 )
 def test_other_methods_are_set_aside(text: str, aside: str) -> None:
     karyotype = read_karyotype(text)
-    assert karyotype.aside == (aside,)
+    assert [part.text for part in karyotype.aside] == [aside]
+    assert all(text[part.at :].startswith(part.text) for part in karyotype.aside)
     assert karyotype.keys == ()
     assert karyotype.unread == ()
 
 
 def test_strange_parts_are_reported_and_the_rest_is_read() -> None:
     karyotype = read_karyotype("46,XX,-7,na,t(8;21)(q22;q22)xyz")
-    assert karyotype.unread == ("na", "t(8;21)(q22;q22)xyz")
+    assert karyotype.unread == (Part("na", 9), Part("t(8;21)(q22;q22)xyz", 12))
     assert [keys[0] for keys in karyotype.keys] == ["-7", "t(8;21)"]
 
 
@@ -276,6 +295,7 @@ def test_the_validity_table() -> None:
 
 
 #: Columns that AMLSG coded by hand, the keys that mean the same, and how many of the coded cases must be read.
+#: ``benchmarks/iscn.py`` has all columns, and says why they differ.
 CODED: dict[str, tuple[set[str], float]] = {
     "t_8_21": ({"t(8;21)"}, 1.0),
     "t_9_22": ({"t(9;22)"}, 1.0),
@@ -283,14 +303,16 @@ CODED: dict[str, tuple[set[str], float]] = {
     "plus13": ({"+13"}, 1.0),
     "plus22": ({"+22"}, 1.0),
     "minusY": ({"-Y"}, 1.0),
+    "minus18_18q": ({"loss(18q)"}, 1.0),
+    "minus5_5q": ({"loss(5q)"}, 0.98),
     "t_15_17": ({"t(15;17)"}, 0.98),
     "plus8_8q": ({"gain(8q)"}, 0.98),
     "mono17_17p_abn17p": ({"loss(17p)", "abn(17p)"}, 0.98),
     "inv16_t16_16": ({"inv(16)", "t(16;16)"}, 0.95),
     "plus21": ({"+21"}, 0.94),
-    "minus7": ({"-7"}, 0.93),
     "inv3_t3_3": ({"inv(3)", "t(3;3)"}, 0.9),
-    "minus5_5q": ({"loss(5q)"}, 0.9),
+    "complex": ({"complex"}, 0.89),
+    "minus7": ({"-7"}, 0.87),
 }
 
 
@@ -300,7 +322,7 @@ def test_hand_coded_findings_are_read() -> None:
     rows = [row for row in csv.reader(io.StringIO(text), delimiter="\t") if len(row) == 3][1:]
     read = {row[1]: read_karyotype(row[2]) for row in rows}
     known = {
-        patient: {k for keys in karyotype.keys for k in keys}
+        patient: {*karyotype.summary, *(k for keys in karyotype.keys for k in keys)}
         for patient, karyotype in read.items()
         if karyotype.readable
     }
@@ -323,39 +345,3 @@ def _whole(karyotype: Karyotype) -> bool:
 
 def _keys(text: str) -> set[str]:
     return {key for keys in read_karyotype(text).keys for key in keys}
-
-
-AUTOSOME = st.integers(1, 22).map(str)
-BAND = st.tuples(st.sampled_from("pq"), st.integers(11, 29)).map(lambda b: f"{b[0]}{b[1]}")
-ABNORMALITY = st.one_of(
-    st.tuples(st.sampled_from("+-"), AUTOSOME).map("".join),
-    st.tuples(st.sampled_from(["del", "add", "dup"]), AUTOSOME, BAND).map(lambda a: f"{a[0]}({a[1]})({a[2]})"),
-    st.tuples(AUTOSOME, AUTOSOME, BAND, BAND)
-    .filter(lambda a: int(a[0]) < int(a[1]))
-    .map(lambda a: f"t({a[0]};{a[1]})({a[2]};{a[3]})"),
-)
-CLONE = st.tuples(st.lists(ABNORMALITY, min_size=1, max_size=5, unique=True), st.integers(1, 99))
-
-
-@given(st.lists(CLONE, min_size=1, max_size=4), st.sampled_from(["XX", "XY"]))
-def test_well_formed_karyotypes_are_read_whole(clones: list[tuple[list[str], int]], sex: str) -> None:
-    text = "/".join(f"46,{sex},{','.join(parts)}[{cells}]" for parts, cells in clones)
-    karyotype = read_karyotype(text)
-    assert karyotype.unread == ()
-    assert karyotype.sex_chromosomes == sex
-    assert [c.cells for c in karyotype.clones] == [cells for _, cells in clones]
-    assert [[a.text for a in c.abnormalities] for c in karyotype.clones] == [parts for parts, _ in clones]
-    assert len(karyotype.keys) == len({part for parts, _ in clones for part in parts})
-
-
-@given(st.one_of(st.text(max_size=60), st.text("46,XY+-;/()[]pq0123 tdelrinvcmx?.~or", max_size=60)))
-def test_any_text_is_read_without_error(text: str) -> None:
-    karyotype = read_karyotype(text)
-    assert karyotype.text == text
-    assert karyotype.readable == bool(karyotype.clones)
-    assert all(key and keys for keys in karyotype.keys for key in keys)
-
-
-@pytest.mark.parametrize("text", ["46,XX,+mar" + "9" * 6000, "46,XX," + "t(" * 3000, "9" * 6000, "/46,XX" * 500])
-def test_very_long_text_is_read(text: str) -> None:
-    assert read_karyotype(text).text == text

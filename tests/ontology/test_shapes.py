@@ -155,6 +155,12 @@ CASES: dict[str, Case] = {
     "karyotype-iscn": ([karyotype(iscn="as above")], [karyotype(iscn="45~48,XY,+8[cp20]")], "as above"),
     "karyotype-clones": ([karyotype(clones=0)], [karyotype(clones=2)], "not 0"),
     "karyotype-sex-chromosomes": ([karyotype(sex_chromosomes="U")], [karyotype(sex_chromosomes="XY")], "not U"),
+    "karyotype-abnormalities": ([karyotype(abnormalities=-1)], [karyotype(abnormalities=0)], "not -1"),
+    "karyotype-cells": ([karyotype(cells=2020)], [karyotype(cells=20)], "2020 cells"),
+    "karyotype-lost": ([karyotype(lost="5q13-q33 and 7")], [karyotype(lost="5q13-q33, 17p11-pter, 7, Xp")], "and 7"),
+    "karyotype-gained": ([karyotype(gained="23")], [karyotype(gained="8, 1q")], "not 23"),
+    "karyotype-not-read": ([karyotype(not_read="na")], [karyotype(not_read="na (at 7)")], "not na"),
+    "karyotype-ipssr-group": ([karyotype(ipssr_group=UNKNOWN_CONCEPT)], [karyotype(ipssr_group=FLT3)], "2149999999"),
     "karyotype-silent": ([karyotype(iscn=None)], [karyotype(iscn=None, value_concept=FAILED)], "neither"),
     "karyotype-failed-with-iscn": ([karyotype(value_concept=FAILED)], [karyotype()], "46,XY[20]"),
     "karyotype-y-in-female": (

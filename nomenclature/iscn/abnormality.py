@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
-from haemony.nomenclature.iscn_findings import ORDER, Piece, compensated, findings
+from haemony.nomenclature.iscn.bands import Change, Piece, breakpoints, changes
+from haemony.nomenclature.iscn.findings import findings, fusions
+from haemony.nomenclature.iscn.tables import ORDER
 
 #: Variants of the population: pericentric inversions; lengths of heterochromatin, satellites and stalks (ISCN 2020).
 HETEROMORPHISM = re.compile(
@@ -15,8 +17,9 @@ HETEROMORPHISM = re.compile(
     r"|(?:\d{1,2}|y)(?:[pq]h|ph|ps|ps?stk|p?ss|cenh?)[+-]?c?"
 )
 
+#: Symbols of ISCN 2020.
 _KINDS = frozenset(
-    "abn add amp del der dic dup fra hsr i ider idic ins inv qdp r rob t tas trc trp".split()  # symbols of ISCN 2020
+    "abn add amp del der dic dup fra hsr i ider idic ins inv neo qdp r rec rob t tas trc trp upd".split()
 )
 _ALIASES = {
     "iso": "i",
@@ -29,23 +32,32 @@ _ALIASES = {
     "invins": "ins",
     "rcp": "t",
 }
-_NUMERICAL = re.compile(r"(\??)([+-])(\??)(\d{1,2}|[xy])(\??)(?:x(\d))?(c?)")
+_NUMERICAL = re.compile(
+    r"(?P<before>\??)(?P<sign>[+-])(?P<within>\??)(?:(?P<times>\d)x(?=\d))?(?P<chromosome>\d{1,2}|[xy])(?P<after>\??)"
+    r"(?:x(?P<copies>\d))?(?P<constitutional>c?)"
+)
 _SHORT_ARM = re.compile(r"\??([+-])(\d{1,2}|[xy])([pq])(?:ter)?|(\d{1,2}|[xy])([pq])([+-])")
 _MARKER = re.compile(
-    r"\??([+-]?)\??(\d{1,2})?(?:[~-]\d{1,2})?(?:var)?(mar|r|dmin)(\d{0,2})(?:[-~](?:mar)?(\d{1,2}))?(?:x(\d))?(c?)"
+    r"\??([+-]?)\??(\d{1,2})?(?:[~-]\d{1,2})?(?:var)?(mar|r|dmin|min|ace)(\d{0,2})(?:[-~](?:mar)?(\d{1,2}))?(?:x(\d))?(c?)"
 )
 _PREFIX = re.compile(r"(\??)(?:(\d{1,2})x)?([+-]?)(\??)(?:(\d{1,2})x)?(\??)(?=[a-z])")
-_PIECE = re.compile(r"(\??)([a-z]+)\(([^()]*)\)(?:\(([^()]*)\))?")
-_SUFFIX = re.compile(r"(?:x(\d{1,2}))?(c?)")
-_ALTERNATIVE = re.compile(r"(?<=[\dxy)])or(?=[?+-]|[a-z]+\()")
+_PIECE = re.compile(r"(\??)([a-z]{1,8})\(([^()]*)\)(?:\(([^()]*)\))?")
+_SUFFIX = re.compile(r"(?:x(\d{1,2}))?(d?(?:mat|pat|inh)|dn)?(c?)(?:x(\d{1,2}))?")
+_ALTERNATIVE = re.compile(r"(?<=[\dxy)])or(?=[?+-]|[a-z]{1,8}\()")
 _PLACE = re.compile(r"\??(\d{1,2}|[xyv?])\??([pq].*)?")
-_BAND = re.compile(r"([pq])\??(\d{0,2})")
+_BAND = re.compile(r"([pq])\??(\d?\??\d?(?:\.\d{1,3})?)")
+_RANGE = re.compile(r"(?:[~-]|or)[pq]?\??\d[\d.]*")
+#: A question mark beside something; alone it stands for an unknown chromosome or band.
+_DOUBT = re.compile(r"(?<![(;])\?|\?(?![);])")
 _LONE_SEX = re.compile(r"(?<![a-z])[xy](?![a-z])")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Abnormality:
-    """One abnormality; ``text`` is its plain spelling, by which equal abnormalities of two clones are one."""
+    """One abnormality; ``text`` is its plain spelling, by which equal abnormalities of two clones are one.
+
+    It is shared by all karyotypes that have it, so what is costly is found once.
+    """
 
     text: str
     keys: tuple[str, ...]
@@ -78,15 +90,49 @@ class Abnormality:
         return self.numerical and self.additional
 
     @property
+    def heteromorphic(self) -> bool:
+        """Tell whether it is a variant of the population."""
+        return HETEROMORPHISM.fullmatch(self.text.lower()) is not None
+
+    @property
     def withdrawn(self) -> bool:
         """Tell whether it only takes back an abnormality of the clone that it descends from (``-mar``)."""
         return self.text.startswith("-") and not self.numerical
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """Return the stretches that it loses and gains, beside the other abnormalities of its clone."""
+        exact = [change for change in changes(self.pieces) if change.key in self.keys] if self.pieces else []
+        known = {change.key for change in exact}
+        whole = [key for key in self.keys if key.startswith(("loss(", "gain(")) and key not in known]
+        whole = whole[:1] if self.numerical else whole
+        return (*exact, *(Change(1 if key[0] == "g" else -1, *_place(key[5:-1])) for key in whole))
+
+    @cached_property
+    def broken(self) -> tuple[str, ...]:
+        """Return the bands that it breaks, such as ``5q13``."""
+        return tuple(dict.fromkeys(breakpoints(self.pieces)))
+
+    @cached_property
+    def fusions(self) -> tuple[str, ...]:
+        """Return the fusion genes that its bands stand for.
+
+        >>> read_abnormality("t(9;11)(p21;q23)").fusions
+        ('KMT2A::MLLT3',)
+        """
+        return tuple(fusions(self.pieces, self.keys))
 
     @property
     def chromosomes(self) -> tuple[str, ...]:
         """Return the chromosomes that take part."""
         known = (c for piece in self.pieces for c in piece.chromosomes if c in ORDER)
         return tuple(dict.fromkeys(known)) or ((self.text[1:],) if self.numerical else ())
+
+    @cached_property
+    def joins(self) -> tuple[str, ...]:
+        """Return the chromosomes that it joins into one in place of two, as ``der(1;7)(q10;p10)`` does."""
+        joined = self.text.startswith("der(") and len(self.pieces) == 1 and len(self.pieces[0].chromosomes) > 1
+        return self.pieces[0].chromosomes if joined else ()
 
     @property
     def origin(self) -> str:
@@ -101,22 +147,38 @@ class Abnormality:
             return bare == inherited and {mine, theirs} == {"+", "-"}
         return mine == "-" and theirs != "-" and inherited.startswith(bare)
 
-    def beside(self, texts: Iterable[str]) -> Abnormality:
+    def beside(self, others: Sequence[Abnormality]) -> Abnormality:
         """Return it without losses and gains that other abnormalities of the clone make good."""
+        if self.gained:
+            return self._making_good(others)
         if not self.pieces or self.pieces[0].kind != "der":
             return self
-        first = self.pieces[0]
         keys = self.keys
         if len(self.pieces) > 1 and self.pieces[1].kind == "t":
             exchange = self.text[self.text.index("t(") :]
-            others = {t.lstrip("+") for t in texts} - {self.text.lstrip("+")}
-            if any(other.startswith("der(") and other.endswith(exchange) for other in others):
+            counterparts = (
+                other.text.lstrip("+") for other in others if other.text.lstrip("+") != self.text.lstrip("+")
+            )
+            if any(other.startswith("der(") and other.endswith(exchange) for other in counterparts):
                 keys = tuple(k for k in keys if not k.startswith(("loss(", "gain(")))
-        elif len(first.chromosomes) == 2:
-            for index, chromosome in enumerate(first.chromosomes):
-                if f"+{chromosome}" in texts:
-                    keys = tuple(compensated(keys, chromosome, first.arms(index)))
+        elif self.joins:
+            whole = {other.text[1:] for other in others if other.gained}
+            keys = tuple(k for k in keys if not (k.startswith("loss(") and _place(k[5:-1])[0] in whole))
         return replace(self, keys=keys) if keys != self.keys else self
+
+    def _making_good(self, others: Sequence[Abnormality]) -> Abnormality:
+        """Return a gained chromosome as the gain of the one arm that a derivative of two chromosomes has beside it."""
+        chromosome = self.text[1:]
+        for other in others:
+            if chromosome in other.joins:
+                arms = other.pieces[0].arms(other.joins.index(chromosome))
+                return replace(self, keys=(*(f"gain({chromosome}{arm})" for arm in arms), f"abn({chromosome})"))
+        return self
+
+
+def _place(place: str) -> tuple[str, str]:
+    arm = place[-1:] if place[-1:] in "pq" else ""
+    return place.removesuffix(arm), arm
 
 
 def canonical_part(part: str) -> str:
@@ -160,11 +222,11 @@ def _shared(part: str, choices: list[Abnormality | None]) -> Abnormality | None:
 
 
 def _spelt(text: str) -> str:
-    return _LONE_SEX.sub(lambda m: m[0].upper(), text.replace("?", ""))
+    return _LONE_SEX.sub(lambda m: m[0].upper(), _DOUBT.sub("", text))
 
 
 def _numerical(match: re.Match[str]) -> Abnormality | None:
-    sign, chromosome = match[2], match[4].upper().lstrip("0")
+    sign, chromosome = match["sign"], match["chromosome"].upper().lstrip("0")
     if chromosome not in ORDER:
         return None
     change = "gain" if sign == "+" else "loss"
@@ -172,11 +234,11 @@ def _numerical(match: re.Match[str]) -> Abnormality | None:
     keys = (f"{sign}{chromosome}", *(f"{change}({place})" for place in places), f"abn({chromosome})")
     return Abnormality(
         text=f"{sign}{chromosome}",
-        keys=() if match[7] else keys,
+        keys=() if match["constitutional"] else keys,
         numerical=True,
-        constitutional=bool(match[7]),
-        uncertain=bool(match[1] or match[3] or match[5]),
-        copies=int(match[6] or 1),
+        constitutional=bool(match["constitutional"]),
+        uncertain=bool(match["before"] or match["within"] or match["after"]),
+        copies=int(match["times"] or match["copies"] or 1),
     )
 
 
@@ -213,7 +275,7 @@ def _structural(part: str) -> Abnormality | None:
         return None
     suffix = _SUFFIX.match(part, end)
     assert suffix is not None
-    sign, constitutional = prefix[3], bool(suffix[2])
+    sign, constitutional = prefix[3], bool(suffix[2] or suffix[3])
     silent = constitutional or sign == "-"
     return Abnormality(
         text=sign + _spelt(part[prefix.end() : end]),
@@ -221,7 +283,7 @@ def _structural(part: str) -> Abnormality | None:
         pieces=tuple(pieces),
         constitutional=constitutional,
         uncertain="?" in part,
-        copies=int(prefix[2] or prefix[5] or suffix[1] or 1),
+        copies=int(prefix[2] or prefix[5] or suffix[1] or suffix[4] or 1),
         leftover=part[suffix.end() :].strip("?"),
     )
 
@@ -244,7 +306,8 @@ def _piece(match: re.Match[str], first: Piece | None) -> Piece | None:
 
 
 def _bands(text: str) -> tuple[str, ...]:
-    return tuple(arm + band for arm, band in _BAND.findall(text))
+    """Return the bands; of a range or of alternatives (``q13~q21``, ``q13orq22``) the first one."""
+    return tuple(arm + band.replace("?", "") for arm, band in _BAND.findall(_RANGE.sub("", text)))
 
 
 def _aligned(written: str, count: int) -> tuple[tuple[str, ...], ...]:
