@@ -25,7 +25,7 @@ import pyarrow as pa
 from haemony.engine.errors import BuildError, HaemonyError
 from haemony.engine.plan import no, texts
 from haemony.engine.session import Column, Session, Table, alive
-from haemony.graph_loader.fates import DEPENDENT, LOADED, QUARANTINED
+from haemony.graph_loader.fates import DEPENDENT, LOADED, NO_LEAD, QUARANTINED
 from haemony.graph_loader.graph import MAPPING_COLUMNS, project
 from haemony.graph_loader.harmonise import Harmonised, account, harmonise
 from haemony.graph_loader.ledger import TOLERATED
@@ -297,10 +297,12 @@ def _lost_uses(result: Harmonised, fates: Table) -> Table:
     """Return the cells that load, though something else that they say did not.
 
     A karyotype stays a karyotype when one finding that it shows is overruled; of a list, some parts may be unmapped.
+    Where a cell only ties its row to others, nothing is lost in the record that it does not make there.
     """
     cell = ("table", "row", "column")
     lost = result.sources.filter(result.sources.fate == QUARANTINED).select(*cell, lost="reason")
-    ended = result.ended.filter(result.ended.state == QUARANTINED).select(*cell, lost="reason")
+    ended = result.ended.filter((result.ended.state == QUARANTINED) & (result.ended.reason != NO_LEAD))
+    ended = ended.select(*cell, lost="reason")
     loaded = fates.filter(fates.fate == LOADED).join(lost.union(ended).distinct(), list(cell))
     return loaded.mutate(reason=loaded.lost).select(*fates.columns)
 

@@ -19,7 +19,6 @@ from haemony.engine.plan import (
     last_place,
     no,
     scaled,
-    to_date,
     to_decimal,
     to_long,
     trimmed,
@@ -30,11 +29,11 @@ from haemony.engine.plan import (
     years_between,
 )
 from haemony.engine.session import Column, Session, Table
-from haemony.graph_loader.fates import NO_CLOCK, UNMAPPED, WANTED, WHERE
+from haemony.graph_loader.fates import BLAMELESS, NO_CLOCK, UNMAPPED, UNREADABLE_DATE, WANTED, WHERE
 from haemony.graph_loader.mapping_tables import NEGATIVE, POSITIVE, Spec, mapping_tables
 from haemony.graph_loader.read import PATIENT, ROW
 from haemony.graph_loader.readings import READ_FIELDS, read_distinct
-from haemony.graph_loader.rows import FATE, INDEX_DATE, Delivery
+from haemony.graph_loader.rows import FATE, INDEX_DATE, Delivery, delivered_date
 from haemony.ontology.schema import Schema
 from haemony.ontology.vocabulary import Vocabulary
 
@@ -152,7 +151,7 @@ def _read(
 
 def _meanings(c: Table, patterns: Sequence[str], marks: Sequence[tuple[str, str]]) -> dict[str, Column]:
     """Return what each cell's text says, by the way it is read."""
-    date = choose([(c.pattern == p, to_date(c.text, p)) for p in patterns], ibis.null("date"))
+    date = choose([(c.pattern == p, delivered_date(c.text, p)) for p in patterns], ibis.null("date"))
     plain = ibis.ifelse(c.bounded, without_bound(c.text), c.text)
     plain = choose(
         [
@@ -200,13 +199,15 @@ def _meanings(c: Table, patterns: Sequence[str], marks: Sequence[tuple[str, str]
 
 
 def _verdict(c: Table) -> tuple[Column, Column]:
-    """Return each cell's state and the reason for it; the first rule that applies decides."""
+    """Return each cell's state and the reason for it; the first rule that applies decides.
+
+    In a row that is out, a value that is wrong by itself says so: its fault would stay when the row's is repaired.
+    """
     flag, false = c.reads == "flag", c.truth == ibis.literal(False)
     says = c.value_state == "loads"
     absent = false & ~c.field.isin(["present", "concept"])  # 'false' is a value of a boolean field
     rules = [
         (c.row_fate == WHERE, "ignored", WHERE),
-        (c.row_fate.notnull(), "quarantined", ""),
         (c.value_state == "not-found", "ignored", "no-term-found"),
         (c.value_state == "wanted", "quarantined", WANTED),
         (c.value_state == "not-loaded", "quarantined", UNMAPPED),
@@ -234,18 +235,14 @@ def _verdict(c: Table) -> tuple[Column, Column]:
         ((c.codes != "") & c.code_concept.isnull(), "quarantined", UNMAPPED),
         (c.reads == "value", "quarantined", UNMAPPED),
         ((c.reads == "day") & c.own_day.isnull() & c.readable_time, "quarantined", NO_CLOCK),
-        ((c.reads == "day") & c.own_day.isnull(), "quarantined", "unreadable-date"),
+        ((c.reads == "day") & c.own_day.isnull(), "quarantined", UNREADABLE_DATE),
         (c.reads.isin(["age", "duration"]) & c.number.isnull() & c.readable_time, "quarantined", NO_CLOCK),
-        (c.reads.isin(["age", "duration"]) & c.number.isnull(), "quarantined", "unreadable-date"),
+        (c.reads.isin(["age", "duration"]) & c.number.isnull(), "quarantined", UNREADABLE_DATE),
         (c.reads.isin(["decimal", "integer"]) & c.number.isnull(), "quarantined", "unreadable-number"),
         ((c.reader != "") & c.string.isnull(), "quarantined", "unreadable-text"),
     ]
     state = choose([(when.fill_null(False), ibis.literal(name)) for when, name, _ in rules], ibis.literal("ok"))
-    reason = choose(
-        [
-            (when.fill_null(False), c.row_fate if name == "quarantined" and not why else ibis.literal(why))
-            for when, name, why in rules
-        ],
-        ibis.literal(""),
-    )
-    return state, reason
+    reason = choose([(when.fill_null(False), ibis.literal(why)) for when, _, why in rules], ibis.literal(""))
+    out = c.row_fate.notnull() & (c.row_fate != WHERE)
+    wrong = (state == "quarantined") & ~reason.isin(BLAMELESS)
+    return ibis.ifelse(out, ibis.literal("quarantined"), state), ibis.ifelse(out & ~wrong, c.row_fate, reason)

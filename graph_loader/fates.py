@@ -11,6 +11,8 @@ FATES: Final = (LOADED, QUARANTINED, IGNORED, DROPPED, MISSING)
 UNMAPPED: Final = "unmapped"
 #: A readable time whose clock has no known start: no index date, or nothing in the column that `at` names.
 NO_CLOCK: Final = "no-clock"
+#: A time that cannot be read, and so serves nothing else either: no clock, no last contact, no day 0.
+UNREADABLE_DATE: Final = "unreadable-date"
 
 #: Why whole rows are out.
 UNKNOWN_PATIENT, DUPLICATE_KEY, WHERE = "unknown-patient", "duplicate-key", "where"

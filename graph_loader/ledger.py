@@ -20,6 +20,7 @@ from haemony.graph_loader.fates import (
     MISSING,
     NO_USE,
     QUARANTINED,
+    UNREADABLE_DATE,
     WHERE,
 )
 from haemony.graph_loader.read import ROW
@@ -54,7 +55,7 @@ def cell_fates(session: Session, delivery: Delivery, uses: Table) -> Table:
     out_of_row = joined.row_fate.notnull() & joined.use.isin(["map", "context", "key"])
     rules = [
         (joined.use == "ignore", IGNORED, "ignore"),
-        (joined.unreadable.notnull() & joined.row_fate.isnull(), QUARANTINED, "unreadable-date"),
+        (joined.unreadable.notnull() & (joined.row_fate.fill_null("") != WHERE), QUARANTINED, UNREADABLE_DATE),
         (joined.fate.notnull(), joined.fate, joined.reason),
         (out_of_row & (joined.row_fate == WHERE), IGNORED, WHERE),
         (out_of_row, QUARANTINED, joined.row_fate),
@@ -73,13 +74,20 @@ def cell_fates(session: Session, delivery: Delivery, uses: Table) -> Table:
 
 
 def _best_uses(session: Session, delivery: Delivery, uses: Table) -> Table:
-    """Return the best use of each cell: its own, that of a column which reads it, or that of any cell of its row."""
+    """Return the best use of each cell: its own, that of a column which reads it, or that of any cell of its row.
+
+    A date that its own column cannot read is of no use to others.
+    """
+    cell = ["table", "row", "column"]
     carried = _carried(session, delivery)
     named = uses.join(carried, [("table", "table"), ("column", "user")], rname="c_{name}")
     spread = named.select("table", "row", column=named.delivered, fate="fate", reason="reason", rule="rule")
-    of_row = _best(uses, ["table", "row"]).join(carried.filter(carried.user == "*"), "table")
+    shared, own = ibis.literal(True), ibis.literal(False)
+    of_row = _best(uses.mutate(shared=shared), ["table", "row"]).join(carried.filter(carried.user == "*"), "table")
     whole = of_row.select("table", "row", column="delivered", fate="fate", reason="reason", rule="rule")
-    best = _best(union([uses.select(*USE), spread, whole]), ["table", "row", "column"])
+    unreadable = uses.filter(uses.reason == UNREADABLE_DATE).select(*cell).distinct()
+    others = union([spread, whole]).anti_join(unreadable, cell).mutate(shared=shared)
+    best = _best(union([uses.select(*USE).mutate(shared=own), others]), cell)
     return session.lay(best, "ledger/best")
 
 
@@ -98,9 +106,15 @@ def _filled(delivery: Delivery, name: str) -> Table:
 
 
 def _best(uses: Table, keys: Sequence[str]) -> Table:
-    """Keep the best use: the order of ``FATES``, then of reasons."""
+    """Keep the best use: the order of ``FATES``, a cell's own before those it shares, then of reasons.
+
+    The reason of an own use is first what blames the value, that of a shared one what blames no value.
+    """
     rank = uses.fate.cases(*((fate, i) for i, fate in enumerate(FATES)), else_=len(FATES)).cast("string")
-    coded = uses.mutate(coded=ibis.literal("\x1f").join([rank, uses.fate, uses.reason, uses.rule.fill_null("")]))
+    blameless = uses.reason.isin(BLAMELESS)
+    order = ibis.cases((uses.shared & blameless, "2"), (uses.shared, "3"), (blameless, "1"), else_="0")
+    codes = [rank + order, uses.fate, uses.reason, uses.rule.fill_null("")]
+    coded = uses.mutate(coded=ibis.literal("\x1f").join(codes))
     best = coded.group_by(*keys).agg(coded=coded.coded.min())
     parts = best.coded.split("\x1f")
     return best.select(*keys, fate=parts[1], reason=parts[2], rule=parts[3].nullif(""))

@@ -2,14 +2,16 @@
 
 Record tables become triples by the ontology's schema alone: a field is its word, a concept its IRI, another record its
 IRI. Beside what ``docs/architecture.md`` (RDF projection) lists, a record is an instance (``rdf:type``) of each concept
-that it states and that a shape names as target, and a record whose main field is a duration has the ``:end_day`` on
-which it ends.
+that it states and that a shape names as target, a record whose main field is a duration has the ``:end_day`` on
+which it ends, a treatment the ``:earlier_line`` of its patient, and a patient the day of the first diagnosis,
+``:diagnosed``.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -28,7 +30,9 @@ Ancestors = Callable[[int], Iterable[int]]
 
 RECORD = "urn:haemony:record:"
 CONCEPT = f"{HAEMONY}concept/"
-END_DAY = HAEMONY.end_day
+END_DAY, EARLIER_LINE, DIAGNOSED = HAEMONY.end_day, HAEMONY.earlier_line, HAEMONY.diagnosed
+#: The concept of what may become a blood cancer (MGUS, smouldering myeloma): its diagnosis calls for no treatment.
+PRECURSOR = 2100003103
 
 _DATATYPES = {kind: datatype for datatype, kind in KINDS.items()}
 _NUMERIC: dict[str, Kind] = {"decimal": "decimal", "integer": "integer", "boolean": "boolean"}
@@ -163,6 +167,10 @@ def project(tables: Tables, ancestors: Ancestors, scope: Scope) -> Graph:
         graph.add((record_class.iri, RDFS.subClassOf, HAEMONY.Record))
         for triple in _records(record_class, table, ancestors, scope, concepts):
             graph.add(triple)
+    for line in _earlier_lines(tables, scope):
+        graph.add(line)
+    for first in _diagnosed(tables, scope, ancestors):
+        graph.add(first)
     for concept in concepts:
         node = concept_iri(concept)
         for ancestor in ancestors(concept):
@@ -207,6 +215,35 @@ def _ends(cls: RecordClass, table: pa.Table, nodes: list[URIRef]) -> Iterator[tu
         for node, start, days in zip(nodes, starts, column, strict=True):
             if isinstance(start, int) and isinstance(days, (int, Decimal)):
                 yield node, END_DAY, literal("integer", start + int(Decimal(days).quantize(Decimal(1), ROUND_HALF_UP)))
+
+
+def _earlier_lines(tables: Tables, scope: Scope) -> Iterator[tuple[URIRef, URIRef, URIRef]]:
+    """Lead from each line of therapy to the earlier ones of its patient."""
+    lines: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for patient, record, line in _columns(tables, "Treatment", "line") if EARLIER_LINE in scope.words else ():
+        lines[patient].append((line, record))
+    for mine in lines.values():
+        yield from ((record_iri(b), EARLIER_LINE, record_iri(a)) for n, b in mine for m, a in mine if m < n)
+
+
+def _diagnosed(tables: Tables, scope: Scope, ancestors: Ancestors) -> Iterator[tuple[URIRef, URIRef, Literal]]:
+    """Say on which day each patient was first diagnosed, precursors apart."""
+    if DIAGNOSED not in scope.words:
+        return
+    concepts = {record: concept for _, record, concept in _columns(tables, "Diagnosis", "concept")}
+    first: dict[str, int] = {}
+    for patient, record, day in _columns(tables, "Diagnosis", "day"):
+        if record in concepts and PRECURSOR not in ancestors(concepts[record]):
+            first[patient] = min(day, first.get(patient, day))
+    yield from ((record_iri(patient), DIAGNOSED, literal("integer", day)) for patient, day in first.items())
+
+
+def _columns(tables: Tables, cls: str, field: str) -> Iterator[tuple[str, str, int]]:
+    """Return (patient, record, value) wherever a whole-number field of a class is filled."""
+    table = tables.tables.get(cls)
+    if table is not None and field in table.column_names:
+        columns = (table.column(name).to_pylist() for name in ("patient", "id", field))
+        yield from (row for row in zip(*columns, strict=True) if row[0] and row[2] is not None)
 
 
 def _term(field: Field, value: Hashable) -> URIRef | Literal:

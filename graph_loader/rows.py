@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import ibis
@@ -126,7 +128,7 @@ def _index_dates(partner: Partner, variables: Sequence[Variable], tables: Mappin
     name, column = partner.index.date
     table = tables[name]
     variable = next(v for v in variables if (v.table, v.column) == (name, column))
-    dated = table.mutate(haemony_date=to_date(table[column], variable.format.pattern))
+    dated = table.mutate(haemony_date=delivered_date(table[column], variable.format.pattern))
     return dated.group_by(haemony_dated=dated[PATIENT]).agg(**{INDEX_DATE: dated.haemony_date.min()})
 
 
@@ -153,6 +155,17 @@ def _days(
     return _none(some).mutate(day=no("int64"))
 
 
+def delivered_date(text: Column, pattern: str) -> Column:
+    """Read a date by its pattern; null where it is none, or still to come: what is delivered has happened.
+
+    The middle of the present month or year may be to come, and so may today, where the clock of a partner is ahead.
+    """
+    parts = [re.sub(r"\[.*?\]", "", one) for one in pattern.split(";")]
+    slack = max(1 if "d" in part else 16 if "M" in part else 184 for part in parts)
+    date, latest = to_date(text, pattern), datetime.now(UTC).date() + timedelta(days=slack)
+    return ibis.ifelse(date <= ibis.literal(latest), date, ibis.null("date"))
+
+
 def _unreadable(
     partner: Partner, variables: Sequence[Variable], tables: Mapping[str, Table], wanted: Mapping[str, Sequence[str]]
 ) -> Table:
@@ -164,7 +177,7 @@ def _unreadable(
         rows, spec = tables[v.table], partner.tables[v.table]
         text = rows[v.column]
         dated = v.format.kind == "date"
-        read = to_date(text, v.format.pattern) if dated else to_decimal(text, spec.decimal, spec.thousands)
+        read = delivered_date(text, v.format.pattern) if dated else to_decimal(text, spec.decimal, spec.thousands)
         bad = rows.filter(text.notnull() & read.isnull())
         parts.append(bad.select(table=ibis.literal(v.table), row=bad[ROW], column=ibis.literal(v.column)))
     return union(parts) if parts else _none(next(iter(tables.values())))
@@ -202,7 +215,7 @@ def day_of(rows: Table, column: str, clock: Clock) -> Column:
     """Return the day of a column: a date since the index date, or a number since its own clock's start."""
     variable = next(v for v in clock.variables if v.column == column)
     if variable.format.kind == "date":
-        return days_between(to_date(rows[column], variable.format.pattern), rows[INDEX_DATE])
+        return days_between(delivered_date(rows[column], variable.format.pattern), rows[INDEX_DATE])
     number = to_decimal(rows[column], clock.spec.decimal, clock.spec.thousands)
     if variable.derived:
         number = ibis.coalesce(number, to_decimal(rows[column]))  # a computed number has a point

@@ -316,3 +316,85 @@ tables:
     assert result.values("Outcome", "p2", "days", "event") == [(20.0, False)]
     assert result.values("Outcome", "p3", "days", "event") == [(5.0, True)]
     check_ledger(result, {"people": (2, [*NAMES, "PFS"]), "visits": (2, NAMES)})
+
+
+FORM = Ward(
+    """
+patients: people
+index: {event: diagnosis, date: people.Dx}
+last_contact: [lines.Start]
+tables:
+  people: {file: people.csv, patient: ID, at: index}
+  lines: {file: lines.csv, patient: ID}
+""",
+    [
+        row("people", "ID", "key"),
+        row("people", "Dx", record="Diagnosis#d", field="day", format=DATE),
+        row("people", "Died", record="Outcome#os", field="days", format=DATE),
+        row("lines", "ID", "key"),
+        row("lines", "Line", record="Treatment#t", field="line"),
+        row("lines", "Drug", record="Treatment#t", field="concept"),
+        row("lines", "Start", record="Treatment#t", field="start_day", format=DATE),
+        row("lines", "Answer", record="Response#r", field="concept", of="t by Line"),
+    ],
+    [
+        meaning("ward:people.Dx", "haemony:primary-aml"),
+        meaning("ward:people.Died", "haemony:overall-survival"),
+        value("ward:lines.Drug", "AZA", "haemony:azacitidine"),
+        value("ward:lines.Answer", "CR", "haemony:complete-remission"),
+    ],
+    {
+        "people.csv": lines(
+            """
+            ID|Dx|Died
+            a|01.03.2020|
+            b|01.03.2999|
+            c|01.03.2020|
+            c|01.04.2020|
+            """
+        ),
+        "lines.csv": lines(
+            """
+            ID|Line|Drug|Start|Answer
+            a|1|AZA|03.2020|
+            a|2|AZA|11.03.2020|
+            a|3|AZA|01.01.2999|
+            a|2|||CR
+            c|1|AZA|x|
+            c|one|AZA|02.03.2020|
+            """
+        ),
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def form(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return FORM.run(tmp_path_factory.mktemp("form"))
+
+
+def test_an_unreadable_date_is_quarantined_whatever_else_reads_its_column(form: Run) -> None:
+    assert form.fates("lines", "Start") == {
+        2: "quarantined unreadable-date",
+        3: "loaded",
+        4: "quarantined unreadable-date",
+        6: "quarantined unreadable-date",
+        7: "quarantined duplicate-key",
+    }
+    assert form.values("Outcome", "p2", "days", "event") == [(10.0, False)]
+
+
+def test_a_day_that_is_still_to_come_is_no_date(form: Run) -> None:
+    assert form.fate("people", 3, "Dx") == "quarantined unreadable-date"
+    assert form.of("Outcome", "p3") == []
+
+
+def test_a_row_that_is_out_still_tells_which_of_its_values_are_wrong(form: Run) -> None:
+    assert form.fate("lines", 7, "Line") == "quarantined unreadable-number"
+    assert {form.fate("lines", 7, c) for c in ("ID", "Drug", "Start")} == {"quarantined duplicate-key"}
+
+
+def test_a_row_may_only_tie_to_a_line(form: Run) -> None:
+    assert form.fate("lines", 5, "Line") == "loaded"
+    line = form.one("Treatment", "p2", line=2)
+    assert form.values("Response", "p2", "treatment") == [line["id"]]

@@ -42,6 +42,7 @@ REMISSION, RELAPSE, NO_REMISSION = 2100000060, 2100000063, 2100003002
 OS, EFS, RFS = 2100000001, 2100000002, 2100000003
 LOSS_OF_X, DE_NOVO, SECONDARY, THERAPY_RELATED = 2100000017, 2100001541, 2100001542, 2100001322
 HAEMOGLOBIN, M_PROTEIN, MGUS = 3000963, 2100002119, 4149022
+MYELOMA, ONCOTREE_MGUS = 2100001484, 2100001457
 
 
 def rec(cls: str, **fields: Any) -> Record:
@@ -70,6 +71,10 @@ def lab(concept: int, value: float | None = None, **fields: Any) -> Record:
 
 def treatment(**fields: Any) -> Record:
     return rec("Treatment", **{"concept": [HSCT], **fields})
+
+
+def diagnosis(concept: int, day: int) -> Record:
+    return rec("Diagnosis", concept=concept, day=day)
 
 
 def outcome(**fields: Any) -> Record:
@@ -259,7 +264,37 @@ CASES: dict[str, Case] = {
         [rec("AdverseEvent", concept=DISEASE, day=5, treatment="#1"), treatment(start_day=5)],
         "on day 2, before its treatment started on day 5",
     ),
+    "adverse-event-fatal": (
+        [rec("AdverseEvent", concept=DISEASE, grade=5), outcome(event=False), outcome(concept=EFS)],
+        [rec("AdverseEvent", concept=DISEASE, grade=5), rec("AdverseEvent", concept=DISEASE, grade=4), outcome()],
+        "Disease",
+    ),
+    "lines-overlap": (
+        [treatment(line=1, start_day=0, end_day=90), treatment(line=3, start_day=60)],
+        [
+            treatment(line=1, start_day=0, end_day=90),
+            treatment(line=1, start_day=5, end_day=70),
+            treatment(line=2, start_day=90),
+            treatment(start_day=60),
+        ],
+        "Line 3 starts on day 60, before an earlier line ended (day 90)",
+    ),
+    "line-left-open": (
+        [treatment(line=1, start_day=0), treatment(line=2, start_day=60)],
+        [treatment(line=1, start_day=0, end_day=9), treatment(line=1), treatment(line=2, start_day=60)],
+        "Line 1 has no end",
+    ),
+    "treatment-before-diagnosis": (
+        [treatment(start_day=-30), diagnosis(MYELOMA, 0), diagnosis(ONCOTREE_MGUS, -400)],
+        [treatment(start_day=0), diagnosis(MYELOMA, 0), diagnosis(MYELOMA, 30)],
+        "on day -30, before the first diagnosis on day 0",
+    ),
     # outcome.ttl
+    "response-before-diagnosis": (
+        [rec("Response", concept=REMISSION, day=-3), diagnosis(MYELOMA, 0)],
+        [rec("Response", concept=REMISSION, day=0), diagnosis(MYELOMA, 0), diagnosis(ONCOTREE_MGUS, 9)],
+        "dated day -3, before the first diagnosis on day 0",
+    ),
     "response-before-treatment": (
         [rec("Response", concept=REMISSION, day=20, treatment="#1"), treatment(start_day=30)],
         [rec("Response", concept=REMISSION, day=30, treatment="#1"), treatment(start_day=30)],
