@@ -153,12 +153,15 @@ def build(
         float | None, typer.Option(min=0, max=1, help="Share of a column that may be quarantined (default 0.1).")
     ] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="Processes that validate (default 2).")] = None,
+    engine: Annotated[
+        str | None, typer.Option(metavar="duckdb|spark", help="What plans run on (default duckdb, or HAEMONY_ENGINE).")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Harmonise, validate and load partners' deliveries; the old graph stays until the new one is complete."""
     from haemony.api.tour import show_summaries
 
-    workbench = workbench_of(ctx, tolerate=tolerate, processes=processes)
+    workbench = workbench_of(ctx, tolerate=tolerate, processes=processes, engine=engine)
     partners, left_out = workbench.deliveries(partner or [], data)
     for name, why_not in left_out.items():
         note(f"{name} is left out: {why_not}.")

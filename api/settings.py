@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from haemony.engine.errors import BuildError, HaemonyError, Problem
+from haemony.engine.session import Engine
 from haemony.graph_loader.ledger import TOLERATED
 from haemony.ontology.athena import Athena
 
@@ -33,6 +34,8 @@ class Settings(BaseSettings):
     tolerate: float = Field(TOLERATED, ge=0, le=1, description="share of a column that may be quarantined")
     processes: int = Field(2, ge=1, description="processes that validate")
     memory: str | None = Field(None, description="memory that the engine may take, such as 4GB")
+    engine: Engine = Field("duckdb", description="the engine that builds: duckdb or spark")
+    spark_master: str | None = Field(None, description="where Spark runs, such as local[4] or spark://host:7077")
 
     def athena_folder(self) -> Path:
         """Return where an imported vocabulary is kept."""

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from haemony.api.settings import Settings
 from haemony.engine.errors import BuildError, DeliveryError, MappingError, Problem
-from haemony.engine.session import Session
+from haemony.engine.on_duckdb import DuckDBSession
 from haemony.graph_loader.build import CURRENT, GRAPH, PARTIAL, PartnerSummary, Request, build, current_build
 from haemony.graph_loader.read import Header, read_headers, read_secret, scan_rows
 from haemony.graph_loader.stores.ladybug import LadybugStore
@@ -131,6 +131,8 @@ class Workbench:
             tolerated=settings.tolerate,
             processes=settings.processes,
             memory=settings.memory,
+            engine=settings.engine,
+            spark_master=settings.spark_master,
         )
         return build(request, self.schema, self.vocabulary, progress)
 
@@ -148,7 +150,7 @@ def _twin(partner: Partner, chosen: Iterable[Partner]) -> str:
 
 def _broken_rows(folder: Path, partner: Partner, headers: Mapping[str, Header]) -> list[Problem]:
     """Return the broken rows of a delivery that is refused anyway, so that they are listed with the rest."""
-    with Session(folder) as session:
+    with DuckDBSession(folder) as session:
         return scan_rows(session, partner, headers)
 
 

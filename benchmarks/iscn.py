@@ -23,7 +23,7 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from haemony.engine.session import Session
+from haemony.engine.on_duckdb import DuckDBSession as Session
 from haemony.graph_loader.readings import read_distinct
 from haemony.nomenclature.iscn import Abnormality, Karyotype, read_abnormality, read_karyotype
 from haemony.ontology.vocabulary import read_vocabulary

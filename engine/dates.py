@@ -122,7 +122,7 @@ def _pattern(text: str) -> DatePattern:
         raise ValueError("a date pattern has a year, then perhaps a month, then perhaps a day")
     if timed and "d" not in groups:
         raise ValueError("a date pattern with a time of day has a day")
-    return DatePattern(f"^{regex.lower() if language else regex}$", tuple(groups), pivot, language)
+    return DatePattern(rf"^{regex.lower() if language else regex}\z", tuple(groups), pivot, language)
 
 
 def _month_names(language: str) -> str:

@@ -4,6 +4,7 @@ HaemonyError
 ├── MappingError       a partner's three files are at fault
 ├── DeliveryError      a delivered file's structure is at fault
 ├── VocabularyError    a vocabulary or concept file is at fault
+├── EngineError        the engine that plans run on is missing or cannot start
 ├── BuildError         a build cannot go on
 └── QueryError         a query or its parameters are at fault
 """
@@ -51,6 +52,10 @@ class DeliveryError(HaemonyError):
 
 class VocabularyError(HaemonyError):
     """A vocabulary file, a concept or a unit is at fault."""
+
+
+class EngineError(HaemonyError):
+    """The engine that plans are to run on is not installed, or cannot start."""
 
 
 class BuildError(HaemonyError):

@@ -1,20 +1,27 @@
-"""A session runs plans: Ibis over DuckDB in this process."""
+"""A session runs plans on an engine and lays down each stage as Parquet; what all engines share stands here."""
 
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
-import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from haemony.engine.on_duckdb import DuckDBSession
 
 #: An Ibis table or column expression. Ibis ships no types, so plans are typed by this module's functions alone.
 Table = Any
 Column = Any
+
+Engine = Literal["duckdb", "spark"]
+ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
 
 
 def alive(process: str) -> bool:
@@ -28,73 +35,61 @@ def alive(process: str) -> bool:
     return True
 
 
-def quoted(text: str) -> str:
-    """Return a text as a constant of SQL.
+class Session(ABC):
+    """Own a working folder in which every stage of a plan is laid down as Parquet, and a way to run plans."""
 
-    >>> quoted("O'Neill")
-    "'O''Neill'"
-    """
-    return "'" + text.replace("'", "''") + "'"
+    #: The connection of Ibis that tables of this session belong to.
+    connection: Any
 
-
-class Session:
-    """Own one connection and a working folder in which every stage of a plan is laid down as Parquet."""
-
-    def __init__(self, folder: Path, *, memory: str | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._laid: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
-        self.connection = ibis.duckdb.connect()
-        # DuckDB's in_clause pass turns each IN list of five or more constants into a join per column.
-        self.sql("SET disabled_optimizers = 'in_clause'")
-        self.sql("SET autoinstall_known_extensions = false")
-        self.sql(f"SET temp_directory = {quoted(str(folder / 'spill'))}")
-        self.sql("SET enable_progress_bar = false")
-        if memory:
-            self.sql(f"SET memory_limit = {quoted(memory)}")
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.connection.disconnect()
+        self.close()
 
-    def sql(self, statement: str) -> Any:
-        """Run a statement of DuckDB's own, for what a plan cannot say."""
-        return self.connection.raw_sql(statement)
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the engine; nothing runs afterwards."""
 
-    def read(self, path: Path | str) -> Table:
-        """Read a Parquet file as a table; whole numbers come as 64-bit ones, however narrow a literal was kept."""
-        table = self.connection.read_parquet(str(path))
-        narrow = {name: "int64" for name, kind in table.schema().items() if kind.is_integer() and not kind.is_int64()}
-        return table.cast(narrow) if narrow else table
+    @abstractmethod
+    def landing(self) -> AbstractContextManager[DuckDBSession]:
+        """Open the session on which delivered files land: one of DuckDB, on every engine."""
 
+    @abstractmethod
+    def take(self, table: Table, landing: DuckDBSession) -> Table:
+        """Return a table of the landing session as one of this session."""
+
+    @abstractmethod
     def lay(self, table: Table, name: str) -> Table:
         """Run a plan, lay the result down as ``name.parquet`` in the working folder, and read it back.
 
-        A literal or null is written in the narrowest type that holds it; it comes back in the type that the plan has.
+        The table that comes back has the types that the plan has.
         """
-        path = self._fresh(name)
-        self.write(table, path)
-        back = self.connection.read_parquet(str(path))
-        kinds = {column: kind for column, kind in table.schema().items() if back.schema()[column] != kind}
-        return back.cast(kinds) if kinds else back
 
-    def _fresh(self, name: str) -> Path:
-        """Return a path that no earlier stage has: plans are lazy, so a file must not change under one."""
-        unique, number = name, 1
-        while unique in self._laid:
-            number += 1
-            unique = f"{name}~{number}"
-        self._laid.add(unique)
-        return self.folder / f"{unique}.parquet"
-
+    @abstractmethod
     def write(self, table: Table, path: Path) -> None:
-        """Run a plan and write the result to a Parquet file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.connection.to_parquet(table, str(path))
+        """Run a plan and write the result to one Parquet file."""
+
+    @abstractmethod
+    def rows(self, table: Table) -> list[tuple[Any, ...]]:
+        """Run a plan and return its rows; for small results only."""
+
+    @abstractmethod
+    def _scan(self, path: Path | str) -> Table:
+        """Name a Parquet file, or folder of them, as a table."""
+
+    def read(self, path: Path | str) -> Table:
+        """Read a Parquet file as a table; whole numbers come as 64-bit ones, however narrow a literal was kept."""
+        table = self._scan(path)
+        narrow = {name: "int64" for name, kind in table.schema().items() if kind.is_integer() and not kind.is_int64()}
+        return table.cast(narrow) if narrow else table
 
     def table(self, name: str, columns: Mapping[str, pa.DataType], rows: Iterable[Sequence[Any]]) -> Table:
         """Make a small table of Python values.
@@ -108,12 +103,35 @@ class Session:
         pq.write_table(pa.table(arrays, names=list(columns)), path)
         return self.read(path)
 
-    def rows(self, table: Table) -> list[tuple[Any, ...]]:
-        """Run a plan and return its rows; for small results only."""
-        frame = self.connection.to_pyarrow(table)
-        columns = [column.to_pylist() for column in frame.columns]
-        return list(zip(*columns, strict=True))
-
     def count(self, table: Table) -> int:
         """Count the rows of a plan."""
-        return int(self.connection.execute(table.count()))
+        [(number,)] = self.rows(table.aggregate(n=table.count()))
+        return int(number)
+
+    def _fresh(self, name: str) -> Path:
+        """Return a path that no earlier stage has: plans are lazy, so a file must not change under one."""
+        unique, number = name, 1
+        while unique in self._laid:
+            number += 1
+            unique = f"{name}~{number}"
+        self._laid.add(unique)
+        return self.folder / f"{unique}.parquet"
+
+
+def as_planned(table: Table, kinds: Any) -> Table:
+    """Return a table with the types of a plan, where a file holds another one (a literal in the narrowest)."""
+    differing = {column: kind for column, kind in kinds.items() if table.schema()[column] != kind}
+    return table.cast(differing) if differing else table
+
+
+def open_session(
+    folder: Path, engine: Engine = "duckdb", *, memory: str | None = None, master: str | None = None
+) -> Session:
+    """Open a session of an engine; ``master`` is where Spark runs. Raises ``EngineError`` where it cannot."""
+    if engine == "spark":
+        from haemony.engine.on_spark import SparkSession
+
+        return SparkSession(folder, memory=memory, master=master)
+    from haemony.engine.on_duckdb import DuckDBSession
+
+    return DuckDBSession(folder, memory=memory)

@@ -23,8 +23,8 @@ import ibis
 import pyarrow as pa
 
 from haemony.engine.errors import BuildError, HaemonyError
-from haemony.engine.plan import no, texts
-from haemony.engine.session import Column, Session, Table, alive
+from haemony.engine.plan import appended, gathered, no, texts
+from haemony.engine.session import Column, Engine, Session, Table, alive, open_session
 from haemony.graph_loader.fates import DEPENDENT, LOADED, NO_LEAD, QUARANTINED
 from haemony.graph_loader.graph import MAPPING_COLUMNS, project
 from haemony.graph_loader.harmonise import Harmonised, account, harmonise
@@ -56,6 +56,8 @@ class Request:
     tolerated: float = TOLERATED
     processes: int = 2
     memory: str | None = None
+    engine: Engine = "duckdb"
+    spark_master: str | None = None
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,8 @@ def _partner(
 ) -> PartnerSummary:
     started = datetime.now(UTC)
     out = target / "partners" / partner.name
-    with Session(target / "work" / partner.name, memory=request.memory) as session:
+    work = target / "work" / partner.name
+    with open_session(work, request.engine, memory=request.memory, master=request.spark_master) as session:
         result = harmonise(session, schema, vocabulary, partner, data, request.secret, progress)
         checked = target / "work" / partner.name / "checked"
         for name, table in result.records.items():
@@ -212,7 +215,7 @@ def _without_quarantined(
     bad = session.lay(bad.group_by(id=bad.record_id).agg(reason=bad["shape"].min()), "checked/bad")
     warned = broken.filter(broken.severity != "Violation")
     warned = session.lay(
-        warned.group_by(warned_id=warned.record_id).agg(warnings=warned["shape"].collect(distinct=True).sort()),
+        warned.group_by(warned_id=warned.record_id).agg(warnings=gathered(warned["shape"])),
         "checked/warned",
     )
     outcasts = [bad]
@@ -240,7 +243,7 @@ def _unreferred(cls: RecordClass, table: Table, bad: Table) -> Table:
             **{
                 reference: ibis.ifelse(joined.gone.isnull(), joined[reference], no("string")),
                 "flags": ibis.ifelse(
-                    joined.gone.isnull(), joined.flags, joined.flags.concat(texts(ibis.literal(DEPENDENT)))
+                    joined.gone.isnull(), joined.flags, appended(joined.flags, texts(ibis.literal(DEPENDENT)))
                 ),
             }
         ).drop("gone")
@@ -250,7 +253,7 @@ def _unreferred(cls: RecordClass, table: Table, bad: Table) -> Table:
 def _flagged(table: Table, warned: Table) -> Table:
     joined = table.left_join(warned, table.id == warned.warned_id)
     return joined.mutate(
-        flags=ibis.ifelse(joined.warned_id.isnull(), joined.flags, joined.flags.concat(joined.warnings))
+        flags=ibis.ifelse(joined.warned_id.isnull(), joined.flags, appended(joined.flags, joined.warnings))
     ).drop("warned_id", "warnings")
 
 

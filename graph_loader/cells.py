@@ -12,6 +12,7 @@ from typing import Final
 import ibis
 
 from haemony.engine.plan import (
+    appended,
     bound,
     canonical,
     choose,
@@ -145,7 +146,7 @@ def _read(
         concepts=concepts,
         unit_read=ibis.coalesce(c.value_unit, c.code_unit),
         day=c.own_day,
-        mappings=ibis.ifelse(c.value_mappings.isnull(), c.own_mappings, c.own_mappings.concat(c.value_mappings)),
+        mappings=appended(c.own_mappings, c.value_mappings),
     )
 
 

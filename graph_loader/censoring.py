@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import ibis
 
-from haemony.engine.plan import no, union
+from haemony.engine.plan import no, numbered, union
 from haemony.engine.session import Session, Table
 from haemony.graph_loader.conversion import precision_of
 from haemony.graph_loader.instances import Instances, empty_fields
@@ -140,7 +140,7 @@ def _latest_contact(delivery: Delivery) -> Table:
         )
     contacts = union(parts)
     order = [contacts.last_day.desc(), contacts.last_table, contacts.last_column, contacts.last_row]
-    place = ibis.row_number().over(ibis.window(group_by=contacts.patient, order_by=order))
+    place = numbered([contacts.patient], order)
     contacts = contacts.mutate(place=place)
     return contacts.filter(contacts.place == 0).drop("place")
 

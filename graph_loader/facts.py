@@ -13,7 +13,23 @@ from typing import Any, Final
 import ibis
 import pyarrow as pa
 
-from haemony.engine.plan import both, choose, digest, either, no, texts, union
+from haemony.engine.plan import (
+    at_lowest,
+    both,
+    choose,
+    digest,
+    disjoint,
+    either,
+    first_of,
+    gathered,
+    no,
+    numbered,
+    texts,
+    union,
+)
+from haemony.engine.plan import (
+    joined as as_text,
+)
 from haemony.engine.session import Column, Session, Table
 from haemony.graph_loader.conversion import precision_of
 from haemony.graph_loader.instances import empty_fields
@@ -73,7 +89,7 @@ def concept_key(cls: RecordClass, table: Table) -> Column:
     if not cls.has("concept"):
         return ibis.literal("")
     if cls.field("concept").many:
-        return table.concept.map(lambda c: c.cast("string")).join(",")
+        return as_text(table.concept, ",")
     return table.concept.cast("string").fill_null("")
 
 
@@ -142,11 +158,11 @@ def _edges(session: Session, cls: RecordClass, own: Table, vocabulary: Vocabular
 
 def _of_unlike_columns(edges: Table, said: Table) -> Table:
     """Keep the pairs of groups that no column has in common: rows of one column never join."""
-    specs = said.group_by("group").agg(specs=said.spec.collect(distinct=True))
+    specs = said.group_by("group").agg(specs=gathered(said.spec))
     joined = edges.join(specs, edges.less == specs.group).select("less", "more", less_specs="specs")
     others = specs.select(other="group", more_specs="specs").view()
     joined = joined.join(others, joined.more == others.other)
-    return joined.filter(joined.less_specs.intersect(joined.more_specs).length() == 0).select("less", "more")
+    return joined.filter(disjoint(joined.less_specs, joined.more_specs)).select("less", "more")
 
 
 def _fitting(pairs: Sequence[tuple[Any, ...]], vocabulary: Vocabulary, *, with_equal: bool) -> list[tuple[Any, ...]]:
@@ -191,8 +207,8 @@ def _merged(cls: RecordClass, own: Table, members: Table, partner: str, preferre
     all_ = all_.mutate(is_own=all_.group == all_.fact)
     merged: dict[str, Column] = {"patient": all_.patient.max(), "best_rank": all_["rank"].min()}
     if cls.has("concept"):
-        merged["concept"] = all_.concept.arbitrary(where=all_.is_own)
-    merged["concept_key"] = all_.concept_key.arbitrary(where=all_.is_own)
+        merged["concept"] = all_.concept.max(where=all_.is_own)
+    merged["concept_key"] = all_.concept_key.max(where=all_.is_own)
     if preferred:
         all_ = all_.mutate(**{f.name: _of_first_table(all_, f.name) for f in fields})
     chosen = {f"chosen {f.name}": _finest(all_, f) for f in fields if _is_number(f)}
@@ -213,7 +229,7 @@ def _place(cls: RecordClass, all_: Table) -> Column:
     order = [all_.instance]
     if cls.main is not None and cls.main.kind == "decimal":
         order = [all_[cls.main.name].isnull(), all_[precision_of(cls.main.name)], all_.instance]
-    return ibis.row_number().over(ibis.window(group_by=all_.fact, order_by=order))
+    return numbered([all_.fact], order)
 
 
 def _of_first_table(all_: Table, field: str) -> Column:
@@ -230,8 +246,7 @@ def _is_number(field: Field) -> bool:
 def _finest(all_: Table, field: Field) -> Column:
     """Return, for each member, the most precise number that any member of its fact gives for a field."""
     number = all_[field.name]
-    order = [number.isnull(), all_[precision_of(field.name)], all_.instance]
-    return number.first(include_null=True).over(ibis.window(group_by=all_.fact, order_by=order))
+    return first_of(number, all_.fact, [all_[precision_of(field.name)], all_.instance])
 
 
 def _parted(number: Column, chosen: Column, precision: Column) -> Column:
@@ -246,9 +261,9 @@ def _agreed(field: Field, all_: Table) -> tuple[Column, Column]:
     Numbers agree with the most precise one that rounding to their own last place gives from it. What was delivered
     beside a number comes from the member that the number comes from.
     """
-    column, filled = all_[field.name], all_[field.name].notnull()
+    column = all_[field.name]
     if field.role == "derived":
-        return column.argmin(all_.place, where=filled), ibis.literal(False)
+        return at_lowest(column, all_.place), ibis.literal(False)
     if _is_number(field):
         chosen = all_[f"chosen {field.name}"]
         disputed = _parted(column, chosen, all_[precision_of(field.name)]).any().fill_null(False)

@@ -22,7 +22,8 @@ import pyreadr
 import xlrd
 
 from haemony.engine.errors import DeliveryError, Problem
-from haemony.engine.session import Session, Table
+from haemony.engine.on_duckdb import DuckDBSession as Session
+from haemony.engine.session import Table
 from haemony.graph_loader.archives import ZIP, UnreadableError, inner_name, members, plain_file
 from haemony.graph_loader.delimited import read_top
 from haemony.graph_loader.frames import OPENERS, Batches, Frame

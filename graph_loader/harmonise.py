@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +11,7 @@ import ibis
 import pyarrow as pa
 
 from haemony.engine.dates import Precision
-from haemony.engine.plan import date_precision, no, texts, union
+from haemony.engine.plan import appended, date_precision, item, no, texts, union
 from haemony.engine.session import Session, Table
 from haemony.graph_loader.cells import read_cells
 from haemony.graph_loader.censoring import with_censored
@@ -61,8 +61,10 @@ def harmonise(
     records, each with its cell and reason.
     """
     progress("reading files")
-    set_secret(session, secret)
-    variables, landed = read_delivery(session, partner, data, vocabulary, schema)
+    with session.landing() as landing:
+        set_secret(landing, secret)
+        variables, landed = read_delivery(landing, partner, data, vocabulary, schema)
+        landed = {name: replace(file, table=session.take(file.table, landing)) for name, file in landed.items()}
     delivery = prepare(session, schema, partner, variables, landed)
     progress("reading cells")
     specs = specs_of(delivery)
@@ -136,7 +138,7 @@ def _settled(facts: Facts, against: Table) -> Facts:
     )
     table = facts.table.left_join(verdict, facts.table.fact == verdict.denied_fact)
     presence = texts(ibis.ifelse(table.disputed_presence.fill_null(False), ibis.literal("present"), no("string")))
-    table = table.mutate(disputed=table.disputed.concat(presence), kept=~table.out.fill_null(False)).drop(
+    table = table.mutate(disputed=appended(table.disputed, presence), kept=~table.out.fill_null(False)).drop(
         "out", "denied_fact", "disputed_presence"
     )
     return Facts(table, facts.members, facts.overruled, facts.duplicates)
@@ -246,7 +248,7 @@ def _absent_uses(session: Session, absent: Table, verdicts: Sequence[Table]) -> 
         "table",
         "row",
         "column",
-        rule=stated.mappings[0],
+        rule=item(stated.mappings, 0),
         fate=ibis.cases((untested, IGNORED), (overruled, QUARANTINED), else_=LOADED),
         reason=ibis.cases((untested, UNTESTED), (overruled, OVERRULED), else_=""),
     )
@@ -267,7 +269,7 @@ def account(session: Session, result: Harmonised, quarantined: Table, tolerated:
         column="used_as",
         fate=ibis.ifelse(out, ibis.literal(QUARANTINED), sources.fate),
         reason=ibis.ifelse(out, sources.broke, sources.reason),
-        rule=sources.mappings[0],
+        rule=item(sources.mappings, 0),
     )
     ended = result.ended.select(
         "table", "row", "column", fate=fate_of(result.ended.state), reason=result.ended.reason, rule=result.ended.rule

@@ -8,7 +8,7 @@ from typing import Final
 
 import ibis
 
-from haemony.engine.plan import choose, either, no, union, whole
+from haemony.engine.plan import choose, either, gathered, item, no, union, whole
 from haemony.engine.session import Column, Session, Table
 from haemony.graph_loader.conversion import convert, precision_of
 from haemony.graph_loader.mapping_tables import POSITIVE, Spec
@@ -126,7 +126,7 @@ def _instances_of(
     led = _assemble(cls, cells.filter(cells["class"] == cls.name).semi_join(good, list(KEY)))
     if cls.has("concept"):
         if cls.field("concept").many:
-            named = named.group_by(*KEY).agg(concept=named.concept.collect().sort())
+            named = named.group_by(*KEY).agg(concept=gathered(named.concept))
         led = led.left_join(named, list(KEY)).drop(*(f"{k}_right" for k in KEY))
     led, faults = convert(session, cls, session.lay(led, f"instances/{cls.name}.rows"), vocabulary)
     return session.lay(_identified(cls, led), f"instances/{cls.name}"), faults
@@ -201,7 +201,7 @@ def _field(cells: Table, field: Field, here: Column) -> Column:
     if field.kind == "boolean":
         return cells.truth.any(where=here)
     if field.kind == "concept":
-        return cells.concepts[0].max(where=here)
+        return item(cells.concepts, 0).max(where=here)
     return cells.string.max(where=here)
 
 

@@ -9,7 +9,7 @@ import ibis
 import pyarrow as pa
 
 from haemony.engine.errors import BuildError, Problem
-from haemony.engine.plan import choose, to_long, union
+from haemony.engine.plan import choose, item, to_long, union
 from haemony.engine.session import Column, Session, Table
 from haemony.graph_loader.fates import (
     BLAMELESS,
@@ -117,7 +117,7 @@ def _best(uses: Table, keys: Sequence[str]) -> Table:
     coded = uses.mutate(coded=ibis.literal("\x1f").join(codes))
     best = coded.group_by(*keys).agg(coded=coded.coded.min())
     parts = best.coded.split("\x1f")
-    return best.select(*keys, fate=parts[1], reason=parts[2], rule=parts[3].nullif(""))
+    return best.select(*keys, fate=item(parts, 1), reason=item(parts, 2), rule=item(parts, 3).nullif(""))
 
 
 def _carried(session: Session, delivery: Delivery) -> Table:

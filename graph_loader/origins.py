@@ -6,7 +6,7 @@ from typing import Final
 
 import ibis
 
-from haemony.engine.plan import choose, union
+from haemony.engine.plan import choose, item, union
 from haemony.engine.session import Table
 from haemony.graph_loader.fates import NO_LEAD, REQUIRED_MISSING, UNREADABLE_LEAD
 
@@ -33,7 +33,7 @@ def used_cells(cells: Table, made: Table, naming: Table, faults: Table, ancestor
 
 def ended_cells(cells: Table, leads: Table, faults: Table) -> Table:
     """Return the cells that end before facts are made: (table, row, column, state, reason, rule)."""
-    said = cells.select(*KEY, "table", "column", "field", "state", "reason", rule=cells.mappings[-1])
+    said = cells.select(*KEY, "table", "column", "field", "state", "reason", rule=item(cells.mappings, -1))
     joined = said.left_join(leads, list(KEY)).drop(*(f"{k}_right" for k in KEY))
     joined = joined.left_join(faults.rename(fault="reason"), [*KEY, "field"])
     read = joined.state == "ok"

@@ -18,8 +18,9 @@ from typing import Final
 import duckdb
 
 from haemony.engine.errors import BuildError, DeliveryError, MappingError, Problem
+from haemony.engine.on_duckdb import DuckDBSession as Session
 from haemony.engine.plan import keyed_hash, text_literal, without_missing
-from haemony.engine.session import Column, Session, Table
+from haemony.engine.session import Column, Table
 from haemony.graph_loader import texts
 from haemony.graph_loader.archives import UnreadableError
 from haemony.graph_loader.delimited import Top, csv_table, private_copy, read_top, rejected_rows

@@ -8,7 +8,7 @@ from typing import Final
 import ibis
 import pyarrow as pa
 
-from haemony.engine.plan import both, choose, digest, no, texts, union
+from haemony.engine.plan import both, choose, digest, gathered, joined, no, numbered, texts, union
 from haemony.engine.session import Column, Session, Table
 from haemony.graph_loader.facts import Facts, patient_id
 from haemony.graph_loader.instances import ENGINE_TYPES
@@ -108,7 +108,7 @@ def make_records(
         ibis.literal(cls.name),
         table.patient,
         *(_as_text(cls.field(f), table[f]) for f in fields),
-        table.disputed.join(","),
+        joined(table.disputed, ","),
     ]
     table = table.mutate(hash=digest(content))
     table = table.mutate(**{f: table[f].cast(engine_type(cls.field(f))) for f in fields})
@@ -128,21 +128,21 @@ def engine_type(field: Field) -> str:
 
 
 def _as_text(field: Field, column: Column) -> Column:
-    return column.map(lambda c: c.cast("string")).join(",") if field.many else column.cast("string")
+    return joined(column, ",") if field.many else column.cast("string")
 
 
 def _listed(sources: Table) -> Table:
     """Gather the cells and the mapping rows that each fact stands on."""
     cell = ibis.literal(":").join([sources["table"], sources.row.cast("string"), sources.column])
     cells = sources.mutate(cell=cell)
-    listed = cells.group_by("fact").agg(sources=cells.cell.collect(distinct=True).sort())
+    listed = cells.group_by("fact").agg(sources=gathered(cells.cell))
     rows = sources.select("fact", mapping=sources.mappings.unnest()).distinct()
-    rows = rows.group_by("fact").agg(mappings=rows.mapping.collect().sort())
+    rows = rows.group_by("fact").agg(mappings=gathered(rows.mapping))
     return listed.left_join(rows, "fact").drop("fact_right")
 
 
 def _flags(flags: Table) -> Table:
-    return flags.group_by("fact").agg(flags=flags.flag.collect(distinct=True).sort())
+    return flags.group_by("fact").agg(flags=gathered(flags.flag))
 
 
 def _derived(session: Session, cls: RecordClass, table: Table, vocabulary: Vocabulary) -> dict[str, Column]:
@@ -154,9 +154,8 @@ def _derived(session: Session, cls: RecordClass, table: Table, vocabulary: Vocab
         derived["gene"] = table.concept.cases(*genes, else_=no("int64")) if genes else no("int64")
     if cls.has("sequence"):
         timed = ibis.ifelse(table.start_day.isnull(), ibis.literal(1), ibis.literal(0))
-        window = ibis.window(group_by=[table.patient, timed], order_by=[table.start_day, table.id])
-        order = ibis.row_number().over(window) + 1
-        derived["sequence"] = ibis.ifelse(table.start_day.notnull(), order.cast("int64"), no("int64"))
+        order = numbered([table.patient, timed], [table.start_day, table.id]) + 1
+        derived["sequence"] = ibis.ifelse(table.start_day.notnull(), order, no("int64"))
     return derived
 
 

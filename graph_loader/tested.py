@@ -8,7 +8,7 @@ from typing import Final
 import ibis
 import pyarrow as pa
 
-from haemony.engine.plan import canonical, choose, digest, no, union
+from haemony.engine.plan import appended, canonical, choose, digest, gathered, joined, no, union
 from haemony.engine.session import Session, Table
 from haemony.graph_loader.facts import UNRANKED, contradictions, denies
 from haemony.graph_loader.fates import UNTESTED
@@ -98,7 +98,7 @@ def tested(session: Session, delivery: Delivery, cells: Table, absent: Table) ->
     karyotyped = cells.filter((cells.state == "ok") & cells.findings.notnull() & ~cells.partly)
     parts = [
         absent.filter(absent.state != UNTESTED).select("patient", "day", "concept"),
-        looked.select("patient", day=looked.start_day, concept=looked.concepts.concat(looked.denies).unnest()),
+        looked.select("patient", day=looked.start_day, concept=appended(looked.concepts, looked.denies).unnest()),
         karyotyped.select("patient", day=karyotyped.start_day, concept=ibis.literal(CHROMOSOME_ABNORMALITY, "int64")),
         *(_panel_tests(session, panel, delivery, cells) for panel in delivery.partner.panels),
     ]
@@ -128,10 +128,10 @@ def covered_concepts(session: Session, panel: PanelSpec, delivery: Delivery, cel
 
 def panels(session: Session, tests: Table, patients: Table) -> tuple[Table, Table]:
     """Return the panels (id, covers) and who was tested by which (patient, panel, day); equal sets are one panel."""
-    sets = tests.group_by("patient", "day").agg(covers=tests.concept.collect(distinct=True).sort())
-    sets = sets.mutate(panel=digest([ibis.literal("Panel"), sets.covers.map(lambda c: c.cast("string")).join(",")]))
+    sets = tests.group_by("patient", "day").agg(covers=gathered(tests.concept))
+    sets = sets.mutate(panel=digest([ibis.literal("Panel"), joined(sets.covers, ",")]))
     sets = session.lay(sets, "tested/sets")
-    panel = sets.group_by(id=sets.panel).agg(covers=sets.covers.arbitrary())
+    panel = sets.select("covers", id="panel").select("id", "covers").distinct()
     who = sets.join(patients, sets.patient == patients.pseudonym).select(
         patient=patients.id, panel=sets.panel, day=sets.day
     )

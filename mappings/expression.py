@@ -48,7 +48,7 @@ class _Compiler:
     def text(self, node: exp.Expr) -> Column:
         """Compile a node to text; a number is written without idle zeros."""
         if kind_of(node) == "number":
-            return _number_text(self.number(node))
+            return plan.number_text(self.number(node))
         return self._text(node)
 
     def _text(self, node: exp.Expr) -> Column:
@@ -80,9 +80,9 @@ class _Compiler:
                 group = node.args.get("group")
                 return text.re_extract(node.expression.this, int(group.this) if group else 0).nullif("")
             case exp.Upper():
-                return text.upper()
+                return plan.upper(text)
             case exp.Lower():
-                return text.lower()
+                return plan.lower(text)
             case _:
                 return text.strip()
 
@@ -126,7 +126,7 @@ class _Compiler:
             case exp.Is():
                 return self.text(node.this).isnull()
             case exp.Like():
-                return self.text(node.this).like(node.expression.this)
+                return plan.like(self.text(node.this), node.expression.this)
             case exp.In():
                 return reduce(lambda a, b: a | b, [self._compare(exp.EQ, node.this, e) for e in node.expressions])
             case _:
@@ -166,14 +166,8 @@ def _calculate(node: exp.Expr, left: Column, right: Column) -> Column:
             # Factors wider than 18 digits make DuckDB compute in 38, where no product of two cells overflows.
             return _fit(left.cast("decimal(19,6)") * right.cast("decimal(19,6)"))
         case _:
-            # Engines divide decimals differently, so both divide doubles; nothing is divided by zero.
-            quotient = left.cast("float64") / right.nullif(decimal.Decimal(0)).cast("float64")
-            return quotient.round(6).try_cast(plan.DECIMAL)
+            return plan.ratio(left, right)
 
 
 def _fit(number: Column) -> Column:
     return number.try_cast(plan.DECIMAL)
-
-
-def _number_text(number: Column) -> Column:
-    return number.cast("string").re_replace(r"[.]?0+$", "")

@@ -195,10 +195,23 @@ def _check_substring(node: exp.Expr) -> str:
     return ""
 
 
+#: What engines read differently or not at all: DuckDB has RE2, Spark has Java's expressions.
+#: https://github.com/google/re2/wiki/Syntax, https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/regex/Pattern.html
+_UNSHARED: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(?<!\\)(?:\\\\)*\(\?(?!:)"), "(?...) other than (?:...)"),
+    (re.compile(r"(?<!\\)(?:\\\\)*\\[1-9]"), "a back reference"),
+    (re.compile(r"(?<!\\)[*+?}]\+"), "a possessive repeat"),
+    (re.compile(r"\[[^\]]*(?:\[|&&)"), "[ or && within brackets"),
+    (re.compile(r"(?<!\\)(?:\\\\)*\\[bBGZ]"), "\\b, \\B, \\G or \\Z"),
+)
+
+
 def _check_regexp(node: exp.Expr) -> str:
     group = node.args.get("group")
     if not _is_text(node.expression):
         return "regexp_extract takes a pattern in single quotes"
+    if unshared := next((what for fault, what in _UNSHARED if fault.search(node.expression.this)), ""):
+        return f"the pattern of regexp_extract has {unshared}, which not all engines read alike"
     try:
         groups = re.compile(node.expression.this).groups
     except re.error as error:

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import duckdb
 
 from haemony.engine.errors import Problem, VocabularyError
-from haemony.engine.session import quoted
+from haemony.engine.on_duckdb import quoted
 from haemony.ontology.concept import PREFIXES, Concept
 
 T = TypeVar("T")

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from haemony import __version__
 from haemony.api.cli import app
-from haemony.engine.session import Session
+from haemony.engine.on_duckdb import DuckDBSession
 
 Run = Callable[..., Result]
 
@@ -181,12 +182,12 @@ def test_copies_of_a_refused_delivery_are_kept_in_the_build_folder_alone(
 ) -> None:
     folders: list[Path] = []
 
-    class Watched(Session):
+    class Watched(DuckDBSession):
         def __init__(self, folder: Path) -> None:
             super().__init__(folder)
             folders.append(folder)
 
-    monkeypatch.setattr("haemony.api.workbench.Session", Watched)
+    monkeypatch.setattr("haemony.api.workbench.DuckDBSession", Watched)
     home.concepts(CONCEPTS.replace("OMOP:35948005", "OMOP:99"))
     home.deliver({29: "p29,m"})
     assert any("too few columns" in line for line in faults(build(run)))
@@ -391,3 +392,17 @@ def test_demo_data(run: Run, home: Home) -> None:
     written = json.loads(run("demo-data", "--patients", "10", "--seed", "3", "made", "--json").stdout)
     assert sum(partner["patients"] for partner in written.values()) == 10
     assert (home.folder / "made" / "mistakes.json").is_file()
+
+
+# --- engines -------------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_engine_is_one_line(home: Home, run: Run) -> None:
+    assert "duckdb" in faults(build(run, "--engine", "sparc"))[0]
+
+
+def test_spark_that_is_not_installed_is_one_line(home: Home, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    monkeypatch.setenv("HAEMONY_ENGINE", "spark")
+    assert "pip install 'haemony[spark]'" in faults(build(run))[0]
+    assert build(run, "--engine", "duckdb").exit_code == 0

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 
-from haemony.engine.session import Session, Table
+from haemony.engine.session import Engine, Session, Table, open_session
 from haemony.graph_loader.harmonise import account, harmonise
 from haemony.mappings.model import Partner
 from haemony.mappings.partner import read_partner
@@ -21,6 +22,8 @@ from haemony.ontology.vocabulary import read_vocabulary
 from tests.mappings.partner_files import Cells, write_partner
 
 NAME, SECRET = "ward", "a secret of the tests"
+#: ``HAEMONY_ENGINE=spark python -m pytest tests/graph_loader`` runs every delivery of these tests on Spark.
+ENGINE = cast(Engine, os.environ.get("HAEMONY_ENGINE", "duckdb"))
 
 
 def lines(text: str, separator: str = ",") -> str:
@@ -125,7 +128,7 @@ def run(
     secret: str = SECRET,
 ) -> Run:
     """Harmonise a delivery of a partner and account for every cell."""
-    with Session(work) as session:
+    with open_session(work, ENGINE) as session:
         result = harmonise(session, schema or read_schema(), read_vocabulary(), partner, data, secret)
         none = session.table("nothing-quarantined", {"id": pa.string(), "reason": pa.string()}, [])
         book, fates = account(session, result, none, tolerated)
@@ -136,8 +139,7 @@ def run(
 
 def dicts(session: Session, table: Table) -> list[dict[str, Any]]:
     """Return the rows of a table."""
-    rows: list[dict[str, Any]] = session.connection.to_pyarrow(table).to_pylist()
-    return rows
+    return [dict(zip(table.columns, row, strict=True)) for row in session.rows(table)]
 
 
 def plain(value: Any) -> Any:

@@ -25,7 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haemony.engine.errors import DeliveryError
-from haemony.engine.session import Session
+from haemony.engine.on_duckdb import DuckDBSession as Session
 from haemony.graph_loader.formats import contents, frame_table, peek
 from haemony.graph_loader.frames import ROWS
 from haemony.graph_loader.texts import ROW, number_text, series_text, text_of

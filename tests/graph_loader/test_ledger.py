@@ -11,7 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from haemony.engine.errors import BuildError
-from haemony.engine.session import Session
+from haemony.engine.on_duckdb import DuckDBSession as Session
 from haemony.graph_loader.harmonise import account, harmonise
 from haemony.ontology.schema import read_schema
 from haemony.ontology.vocabulary import read_vocabulary

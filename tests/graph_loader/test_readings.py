@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from haemony.engine.session import Session
+from haemony.engine.on_duckdb import DuckDBSession as Session
 from haemony.graph_loader.readings import READ_FIELDS, KaryotypeReadings, read_distinct
 from haemony.nomenclature.iscn import read_karyotype
 from haemony.ontology.vocabulary import Vocabulary, read_vocabulary

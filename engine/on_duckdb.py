@@ -1,0 +1,74 @@
+"""DuckDB: Ibis over DuckDB in this process. Delivered files land here, whatever engine runs the rest."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import ibis
+
+from haemony.engine.session import Session, Table, as_planned
+
+
+def quoted(text: str) -> str:
+    """Return a text as a constant of SQL.
+
+    >>> quoted("O'Neill")
+    "'O''Neill'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+class DuckDBSession(Session):
+    """A session that runs plans on DuckDB."""
+
+    def __init__(self, folder: Path, *, memory: str | None = None) -> None:
+        super().__init__(folder)
+        self.connection = ibis.duckdb.connect()
+        # DuckDB's in_clause pass turns each IN list of five or more constants into a join per column.
+        self.sql("SET disabled_optimizers = 'in_clause'")
+        self.sql("SET autoinstall_known_extensions = false")
+        self.sql(f"SET temp_directory = {quoted(str(folder / 'spill'))}")
+        self.sql("SET enable_progress_bar = false")
+        if memory:
+            self.sql(f"SET memory_limit = {quoted(memory)}")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.disconnect()
+
+    def sql(self, statement: str) -> Any:
+        """Run a statement of DuckDB's own, for what a plan cannot say."""
+        return self.connection.raw_sql(statement)
+
+    def landing(self) -> AbstractContextManager[DuckDBSession]:
+        """Return this session: it can land files itself."""
+        return nullcontext(self)
+
+    def take(self, table: Table, landing: DuckDBSession) -> Table:
+        """Return the table as it is: it landed here."""
+        return table
+
+    def lay(self, table: Table, name: str) -> Table:
+        """Run a plan, lay the result down as ``name.parquet`` in the working folder, and read it back.
+
+        A literal or null is written in the narrowest type that holds it; it comes back in the type that the plan has.
+        """
+        path = self._fresh(name)
+        self.write(table, path)
+        return as_planned(self._scan(path), table.schema())
+
+    def write(self, table: Table, path: Path) -> None:
+        """Run a plan and write the result to a Parquet file."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.connection.to_parquet(table, str(path))
+
+    def rows(self, table: Table) -> list[tuple[Any, ...]]:
+        """Run a plan and return its rows; for small results only."""
+        frame = self.connection.to_pyarrow(table)
+        columns = [column.to_pylist() for column in frame.columns]
+        return list(zip(*columns, strict=True))
+
+    def _scan(self, path: Path | str) -> Table:
+        return self.connection.read_parquet(str(path))
