@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import ibis
+import ibis.expr.operations as ops
 
-from haemony.engine.session import Session, Table, as_planned
+from haemony.engine.session import Session, Table
 
 
 def quoted(text: str) -> str:
@@ -18,6 +19,11 @@ def quoted(text: str) -> str:
     "'O''Neill'"
     """
     return "'" + text.replace("'", "''") + "'"
+
+
+def named(column: str) -> str:
+    """Return the name of a column or table as SQL writes it."""
+    return '"' + column.replace('"', '""') + '"'
 
 
 class DuckDBSession(Session):
@@ -57,18 +63,35 @@ class DuckDBSession(Session):
         """
         path = self._fresh(name)
         self.write(table, path)
-        return as_planned(self._scan(path), table.schema())
+        return self._planned(path, table.schema())
 
     def write(self, table: Table, path: Path) -> None:
         """Run a plan and write the result to a Parquet file."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.connection.to_parquet(table, str(path))
+        self.sql(f"COPY ({self._compiled(table)}) TO {quoted(str(path))} (FORMAT parquet)")
 
     def rows(self, table: Table) -> list[tuple[Any, ...]]:
         """Run a plan and return its rows; for small results only."""
-        frame = self.connection.to_pyarrow(table)
-        columns = [column.to_pylist() for column in frame.columns]
-        return list(zip(*columns, strict=True))
+        found: list[tuple[Any, ...]] = self.sql(self._compiled(table)).fetchall()
+        return found
+
+    def _compiled(self, table: Table) -> str:
+        """Return the SQL of a plan. Selects stay as the plan has them: what one computes, the next need not again."""
+        fused = ibis.options.sql.fuse_selects
+        ibis.options.sql.fuse_selects = False
+        try:
+            return str(self.connection.compile(table))
+        finally:
+            ibis.options.sql.fuse_selects = fused
+
+    def _planned(self, path: Path, schema: Any) -> Table:
+        """Name a Parquet file as a table of a plan's types, which are known: so nothing need be asked of the file."""
+        name = ibis.util.gen_name("laid")
+        kinds = self.connection.compiler.type_mapper
+        columns = ", ".join(f"CAST({named(c)} AS {kinds.to_string(kind)}) AS {named(c)}" for c, kind in schema.items())
+        # Types are as planned: a literal or null is written in the narrowest type that holds it.
+        self.sql(f"CREATE TEMP VIEW {named(name)} AS SELECT {columns} FROM read_parquet({quoted(str(path))})")
+        return ops.DatabaseTable(name, schema=schema, source=self.connection).to_expr()
 
     def _scan(self, path: Path | str) -> Table:
         return self.connection.read_parquet(str(path))

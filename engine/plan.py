@@ -6,7 +6,7 @@ What differs between engines (casts, dates, hashes, null-skipping joins) is sett
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache, reduce
 from typing import Any
@@ -53,7 +53,8 @@ def without_missing(text: Column, missing: Sequence[str]) -> Column:
 
 def canonical(text: Column) -> Column:
     """Return the text under which a value row is looked up: ``1.0`` is ``1``."""
-    return ibis.ifelse(text.re_search(r"^[+-]?[0-9]+[.]0+\z"), text.re_extract(r"^([+-]?[0-9]+)[.]0+\z", 1), text)
+    decimals = ibis.ifelse(text.re_search(r"^[+-]?[0-9]+[.]0+\z"), text.re_extract(r"^([+-]?[0-9]+)[.]0+\z", 1), text)
+    return ibis.ifelse(text.endswith("0"), decimals, text)
 
 
 #: White space of any width separates thousands where a space does.
@@ -102,9 +103,11 @@ def years_between(later: Column, earlier: Column) -> Column:
 
 def scaled(number: Column, factor: Column | Decimal) -> Column:
     """Multiply by a conversion factor, kept as a decimal of six places; null where the product is too large for one."""
-    # a literal is typed here: Ibis would take three places of a Decimal, and make 30.438 days of a month
-    exact = ibis.literal(factor, FACTOR) if isinstance(factor, Decimal) else factor.cast(FACTOR)
-    return (number * exact).try_cast(DECIMAL)
+    if isinstance(factor, Decimal):
+        # a literal is typed here: Ibis would take three places of a Decimal, and make 30.438 days of a month
+        return (number * ibis.literal(factor, FACTOR)).try_cast(DECIMAL)
+    product = (number * factor.cast(FACTOR)).try_cast(DECIMAL)
+    return ibis.ifelse(factor == 1, number.cast(DECIMAL), product)
 
 
 def ratio(left: Column, right: Column) -> Column:
@@ -155,11 +158,17 @@ def digest(parts: Iterable[Column]) -> Column:
 _NAME, _VALUE = "haemony_column", "haemony_value"
 
 
-def to_long(table: Table, columns: Sequence[str], keep: Sequence[str]) -> Table:
-    """Turn columns, whatever their names, into rows of ``column`` and ``text``, null cells left out."""
-    chosen = table.select(*keep, *columns)
-    long = chosen.pivot_longer(list(columns), names_to=_NAME, names_pattern="(?s)(.+)", values_to=_VALUE)
-    return long.filter(long[_VALUE].notnull()).rename(column=_NAME, text=_VALUE)
+def to_long(table: Table, columns: Mapping[str, int], keep: Sequence[str]) -> Table:
+    """Turn columns into rows of ``variable``, the number that each is given, and ``text``, null cells left out."""
+    long = table.select(*keep, *columns).pivot_longer(
+        list(columns),
+        names_to=_NAME,
+        names_pattern="(?s)(.+)",  # a delivered header may hold a line end
+        names_transform=columns.__getitem__,
+        values_to=_VALUE,
+    )
+    long = long.filter(long[_VALUE].notnull()).rename(variable=_NAME, text=_VALUE)
+    return long.mutate(variable=long.variable.cast("int64"))
 
 
 def union(tables: Sequence[Table]) -> Table:

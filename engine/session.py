@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
+import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -73,6 +74,12 @@ class Session(ABC):
         The table that comes back has the types that the plan has.
         """
 
+    def lay_file(self, table: Table, name: str) -> Table:
+        """Lay a plan's result down as one file ``name.parquet``, on every engine, and read it back."""
+        path = self.folder / f"{name}.parquet"
+        self.write(table, path)
+        return self._planned(path, table.schema())
+
     @abstractmethod
     def write(self, table: Table, path: Path) -> None:
         """Run a plan and write the result to one Parquet file."""
@@ -101,7 +108,11 @@ class Session(ABC):
         values = list(rows)
         arrays = [pa.array([row[i] for row in values], type=kind) for i, kind in enumerate(columns.values())]
         pq.write_table(pa.table(arrays, names=list(columns)), path)
-        return self.read(path)
+        return self._planned(path, ibis.Schema.from_pyarrow(pa.schema(columns)))
+
+    def _planned(self, path: Path, schema: Any) -> Table:
+        """Name a Parquet file as a table of the types that a plan has."""
+        return as_planned(self.read(path), schema)
 
     def count(self, table: Table) -> int:
         """Count the rows of a plan."""

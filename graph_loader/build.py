@@ -29,7 +29,7 @@ from haemony.graph_loader.fates import DEPENDENT, LOADED, NO_LEAD, QUARANTINED
 from haemony.graph_loader.graph import MAPPING_COLUMNS, project
 from haemony.graph_loader.harmonise import Harmonised, account, harmonise
 from haemony.graph_loader.ledger import TOLERATED
-from haemony.graph_loader.records import shared_records
+from haemony.graph_loader.records import RECORDS, shared_records
 from haemony.graph_loader.stores.ladybug import LadybugStore
 from haemony.graph_loader.validate import validate
 from haemony.mappings.model import CONCEPTS, DICTIONARY, Partner
@@ -166,14 +166,11 @@ def _partner(
     work = target / "work" / partner.name
     with open_session(work, request.engine, memory=request.memory, master=request.spark_master) as session:
         result = harmonise(session, schema, vocabulary, partner, data, request.secret, progress)
-        checked = target / "work" / partner.name / "checked"
-        for name, table in result.records.items():
-            session.write(table, checked / f"{name}.parquet")
         progress("validating")
         violations = out / "violations.parquet"
         out.mkdir(parents=True, exist_ok=True)
         validate(
-            checked,
+            session.folder / RECORDS,
             request.shapes,
             vocabulary.ancestors,
             violations,
@@ -183,12 +180,7 @@ def _partner(
         )
         progress("writing records and ledger")
         broken = session.read(violations)
-        records, outcast = _without_quarantined(session, schema, result.records, broken)
-        counts = _write_records(session, schema, result, records, out)
-        book, fates = account(session, result, outcast, request.tolerated)
-        session.write(book, out / "ledger.parquet")
-        _write_sources(session, result, outcast, fates, out)
-        _write_mappings(session, partner, out)
+        counts, book = keep(session, schema, result, broken, out, request.tolerated)
         return PartnerSummary(
             partner.name,
             partner.title,
@@ -197,6 +189,19 @@ def _partner(
             _totals(session, broken, "severity", broken.count()),
             (datetime.now(UTC) - started).total_seconds(),
         )
+
+
+def keep(
+    session: Session, schema: Schema, result: Harmonised, broken: Table, out: Path, tolerated: float
+) -> tuple[dict[str, int], Table]:
+    """Write what stays of a delivery, given the shapes that its records break; return the counts and the ledger."""
+    records, outcast = _without_quarantined(session, schema, result.records, broken)
+    counts = _write_records(session, schema, result, records, out)
+    book, fates = account(session, result, outcast, tolerated)
+    session.write(book, out / "ledger.parquet")
+    _write_sources(session, result, outcast, fates, out)
+    _write_mappings(session, result.delivery.partner, out)
+    return counts, book
 
 
 def _totals(session: Session, table: Table, by: str, number: Column) -> dict[str, int]:
@@ -227,7 +232,7 @@ def _without_quarantined(
         orphans = table.semi_join(bad, table.patient == bad.id).anti_join(bad, "id")
         outcasts.append(orphans.select("id", reason=ibis.literal(DEPENDENT)))
         table = table.anti_join(bad, "id").anti_join(bad.rename(patient="id"), "patient")
-        kept[cls.name] = session.lay(_flagged(_unreferred(cls, table, bad), warned), f"kept/{cls.name}")
+        kept[cls.name] = _flagged(_unreferred(cls, table, bad), warned)
     whole = outcasts[0].select("id", "reason")
     for more in outcasts[1:]:
         whole = whole.union(more)
@@ -277,19 +282,13 @@ def _write_records(
 
 def _write_sources(session: Session, result: Harmonised, outcast: Table, fates: Table, out: Path) -> None:
     """Write which cells each record stands on, and every cell that was quarantined."""
-    files = session.table(
-        "files",
-        {"table": pa.string(), "file": pa.string()},
-        [(s.name, s.file) for s in result.delivery.partner.tables.values()],
-    )
-    good = result.sources.filter(result.sources.fate == LOADED).anti_join(outcast, "id").join(files, "table")
+    good = result.sources.filter(result.sources.fate == LOADED).anti_join(outcast, "id")
+    good = good.join(result.places, "variable").join(result.rules.table, "rule")
     session.write(
-        good.select("table", "file", "row", "column", "field", "mappings", "class", record_id="id").order_by(
-            "record_id"
-        ),
+        good.select("table", "file", "row", "column", "field", "mappings", "class", record_id="id"),
         out / "sources.parquet",
     )
-    issues = fates.filter(fates.fate == QUARANTINED).union(_lost_uses(result, fates)).join(files, "table")
+    issues = fates.filter(fates.fate == QUARANTINED).union(_lost_uses(result, fates))
     session.write(
         issues.select("table", "file", "row", "column", "fate", "reason", "rule").order_by("table", "row", "column"),
         out / "issues.parquet",
@@ -303,10 +302,11 @@ def _lost_uses(result: Harmonised, fates: Table) -> Table:
     Where a cell only ties its row to others, nothing is lost in the record that it does not make there.
     """
     cell = ("table", "row", "column")
-    lost = result.sources.filter(result.sources.fate == QUARANTINED).select(*cell, lost="reason")
+    lost = result.sources.filter(result.sources.fate == QUARANTINED).select("variable", "row", lost="reason")
     ended = result.ended.filter((result.ended.state == QUARANTINED) & (result.ended.reason != NO_LEAD))
-    ended = ended.select(*cell, lost="reason")
-    loaded = fates.filter(fates.fate == LOADED).join(lost.union(ended).distinct(), list(cell))
+    ended = ended.select("variable", "row", lost="reason")
+    all_ = lost.union(ended).distinct().join(result.places, "variable").select(*cell, "lost")
+    loaded = fates.filter(fates.fate == LOADED).join(all_, list(cell))
     return loaded.mutate(reason=loaded.lost).select(*fates.columns)
 
 

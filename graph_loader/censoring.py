@@ -10,15 +10,22 @@ from haemony.engine.plan import no, numbered, union
 from haemony.engine.session import Session, Table
 from haemony.graph_loader.conversion import precision_of
 from haemony.graph_loader.instances import Instances, empty_fields
-from haemony.graph_loader.mapping_tables import Spec
+from haemony.graph_loader.mapping_tables import Rules, Spec, dictionary_line
+from haemony.graph_loader.origins import CELL
 from haemony.graph_loader.read import PATIENT, ROW
 from haemony.graph_loader.rows import FATE, Delivery
-from haemony.mappings.model import DICTIONARY, Variable
+from haemony.mappings.model import Variable
 from haemony.ontology.schema import RecordClass, Schema
 
 
 def with_censored(
-    session: Session, schema: Schema, delivery: Delivery, specs: Sequence[Spec], cells: Table, instances: Instances
+    session: Session,
+    schema: Schema,
+    delivery: Delivery,
+    specs: Sequence[Spec],
+    cells: Table,
+    rules: Rules,
+    instances: Instances,
 ) -> Instances:
     """Complete the outcomes that are delivered without an event flag: a filled time is an event.
 
@@ -34,23 +41,20 @@ def with_censored(
         by_class[cls.name] = outcomes.mutate(event=outcomes.event | (outcomes.spec == spec.number))
         if _concept(spec) is None:
             continue  # which of its outcomes a patient did not have, nobody says
-        filled = cells.filter((cells["table"] == spec.table) & (cells.column == timed.column)).select("patient")
+        filled = cells.filter(cells.variable == delivery.number(timed)).select("patient")
         others = _last_contacts(delivery, spec, cls).anti_join(filled.distinct(), "patient")
-        entries = _entries(spec, cls, cells)
+        entries = _entries(delivery, spec, cls, cells)
         if entries is not None:
             others = _entered(others, entries)
         others = session.lay(others, f"censored/{spec.number}")
         completed = union([by_class[cls.name], others.select(*outcomes.columns)])
         by_class[cls.name] = session.lay(completed, f"censored/{cls.name}.{spec.number}")
-        line = f"{delivery.partner.name}/{DICTIONARY}:{timed.line}"
         used = others.select(
             "instance",
-            table="last_table",
+            variable="last_variable",
             row="last_row",
-            column="last_column",
             field=ibis.literal(timed.field),
-            variable=ibis.literal(0, "int64"),
-            mappings=ibis.literal([line], "array<string>"),
+            rule=ibis.literal(rules.number(dictionary_line(delivery.partner, timed)), "int64"),
         )
         sources = sources.union(used)
         if entries is not None:
@@ -67,21 +71,20 @@ def _time_without_flag(spec: Spec, cls: RecordClass) -> Variable | None:
     return next(times, None)
 
 
-def _entries(spec: Spec, cls: RecordClass, cells: Table) -> Table | None:
+def _entries(delivery: Delivery, spec: Spec, cls: RecordClass, cells: Table) -> Table | None:
     """Return the cells that say when each patient's follow-up began, one a patient; None where no column does."""
     delays = {
-        v.column
+        delivery.number(v)
         for v in spec.variables
         if cls.has(v.field) and cls.field(v.field).time == "duration" and not cls.field(v.field).ends_record
     }
     if not delays:
         return None
-    read = cells.filter((cells["table"] == spec.table) & cells.column.isin(sorted(delays)) & (cells.state == "ok"))
+    read = cells.filter(cells.variable.isin(sorted(delays)) & (cells.state == "ok"))
     read = read.filter(read.number.notnull())
-    place = ibis.row_number().over(ibis.window(group_by=read.patient, order_by=[read.number.desc(), read.row]))
+    place = numbered([read.patient], [read.number.desc(), read.variable, read.row])
     first = read.mutate(place=place)
-    columns = ("patient", "table", "row", "column", "field", "variable", "mappings", "number", "precision")
-    return first.filter(first.place == 0).select(*columns)
+    return first.filter(first.place == 0).select("patient", *CELL, "number", "precision")
 
 
 def _entered(others: Table, entries: Table) -> Table:
@@ -132,14 +135,12 @@ def _latest_contact(delivery: Delivery) -> Table:
     parts = []
     for table, column in delivery.partner.last_contact:
         joined = _days_of(delivery, table, column)
-        parts.append(joined.select("patient", last_table="table", last_row="row", last_column="column", last_day="day"))
+        parts.append(joined.select("patient", last_variable="variable", last_row="row", last_day="day"))
     if not parts:
         nobody = days.filter(ibis.literal(False))
-        return nobody.select(
-            patient=no("string"), last_table="table", last_row="row", last_column="column", last_day="day"
-        )
+        return nobody.select(patient=no("string"), last_variable="variable", last_row="row", last_day="day")
     contacts = union(parts)
-    order = [contacts.last_day.desc(), contacts.last_table, contacts.last_column, contacts.last_row]
+    order = [contacts.last_day.desc(), contacts.last_variable, contacts.last_row]
     place = numbered([contacts.patient], order)
     contacts = contacts.mutate(place=place)
     return contacts.filter(contacts.place == 0).drop("place")
@@ -155,8 +156,8 @@ def _started(delivery: Delivery, spec: Spec, latest: Table) -> Table:
 
 
 def _days_of(delivery: Delivery, table: str, column: str) -> Table:
-    """Return (patient, table, row, column, day) of a time column, for the rows that count."""
+    """Return (patient, variable, row, day) of a time column, for the rows that count."""
     rows = delivery.tables[table]
     rows = rows.filter(rows[FATE].isnull()).select(patient=rows[PATIENT], row=rows[ROW])
-    here = delivery.days.filter((delivery.days["table"] == table) & (delivery.days.column == column))
-    return rows.join(here, "row").select("patient", "table", "row", "column", "day")
+    here = delivery.days.filter(delivery.days.variable == delivery.numbers[table, column])
+    return rows.join(here, "row").select("patient", "variable", "row", "day")

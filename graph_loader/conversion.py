@@ -34,7 +34,6 @@ def convert(session: Session, cls: RecordClass, led: Table, vocabulary: Vocabula
             asked_concept=concept.fill_null(0),
             asked=led[field.name].notnull() & (ibis.literal(field.unit == "concept") | by_column),
         )
-        asked = session.lay(asked, f"instances/{cls.name}.{field.name}")
         factors = session.table(
             f"instances/{cls.name}.{field.name}.factors",
             {"asked_unit": pa.string(), "asked_concept": pa.int64(), "by": pa.decimal128(20, 12), "into": pa.string()},

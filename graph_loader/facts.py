@@ -42,11 +42,14 @@ UNRANKED: Final = 999
 
 @dataclass(frozen=True)
 class Facts:
-    """The facts of one class, which instances each stands on, and what was left out."""
+    """The facts of one class, which instances each stands on, and what was left out.
+
+    ``kept`` of the table says which facts stand; ``overruled`` is None where no table is preferred.
+    """
 
     table: Table
     members: Table
-    overruled: Table
+    overruled: Table | None
     duplicates: Table
 
 
@@ -68,7 +71,7 @@ def join_facts(
     if edges is not None:
         members = session.lay(members, f"{name}.members")
     table = session.lay(_merged(cls, own, members, partner, bool(prefer)), name)
-    overruled = _none_overruled(own)
+    overruled = None
     if prefer:
         overruled = session.lay(_overruled(cls, own, members, table), f"{name}.overruled")
     return Facts(table, members, overruled, duplicates)
@@ -106,13 +109,23 @@ def _grouped(cls: RecordClass, instances: Table, prefer: Sequence[str]) -> Table
     )
     concept = [own.concept_key] if "concept" in cls.key else []
     own = own.mutate(identity=digest([own.patient, *concept, *(own[k] for k in other_keys(cls))]))
+    if cls.name == "Patient":
+        return own.mutate(doubled=ibis.literal(False), group=own.identity).drop("identity")
+    shared = own.group_by("identity").agg(n=own.count())
+    shared = own.semi_join(shared.filter(shared.n > 1), "identity")
+    alone = own.anti_join(shared.select("identity").distinct(), "identity")
+    alone = alone.mutate(doubled=ibis.literal(False), group=alone.identity)
+    return union([t.drop("identity") for t in (alone, _shared(cls, shared))])
+
+
+def _shared(cls: RecordClass, own: Table) -> Table:
+    """Give their groups to the instances whose key others have too."""
     own = own.mutate(content=digest([own.concept_key, *(own[f.name] for f in _said_fields(cls))]))
     column = ibis.window(group_by=[own.identity, own.spec])
     own = own.mutate(several=own.content.min().over(column) != own.content.max().over(column))
     if not cls.repeatable:
-        contradicts = own.several & ibis.literal(cls.name != "Patient")
-        return own.mutate(doubled=contradicts, group=own.identity).drop("several", "content", "identity")
-    return own.mutate(doubled=ibis.literal(False), group=_repeated(own)).drop("several", "content", "identity")
+        return own.mutate(doubled=own.several, group=own.identity).drop("several", "content")
+    return own.mutate(doubled=ibis.literal(False), group=_repeated(own)).drop("several", "content")
 
 
 def _said_fields(cls: RecordClass) -> list[Field]:
@@ -202,8 +215,35 @@ def _merged(cls: RecordClass, own: Table, members: Table, partner: str, preferre
 
     Under a ``prefer`` only the members of the first table that fills a field speak; if they disagree, it is disputed.
     """
+    counted = members.group_by("fact").agg(n=members.count())
+    all_ = members.semi_join(counted.filter(counted.n > 1), "fact").join(own, "instance")
+    single = members.semi_join(counted.filter(counted.n == 1), "fact").join(own, "instance")
+    facts = union([_single(cls, single), _joined(cls, all_, preferred)])
+    return facts.mutate(id=fact_id(partner, cls.name, facts.fact), kept=ibis.literal(True))
+
+
+def _columns(cls: RecordClass) -> list[str]:
+    """Return the columns of facts but those that say what became of them."""
     fields = _said_fields(cls)
-    all_ = members.join(own, "instance")
+    places = [precision_of(f.name) for f in fields if f.kind == "decimal"]
+    concept = ["concept"] if cls.has("concept") else []
+    return ["fact", "patient", "best_rank", *concept, "concept_key", *(f.name for f in fields), *places]
+
+
+def _single(cls: RecordClass, all_: Table) -> Table:
+    """Return the facts that one instance states: there is nothing to settle."""
+    places = {
+        precision_of(f.name): ibis.ifelse(all_[f.name].notnull(), all_[precision_of(f.name)], no("decimal(18,6)"))
+        for f in _said_fields(cls)
+        if f.kind == "decimal"
+    }
+    facts = all_.mutate(best_rank=all_["rank"], **places)
+    return facts.select(*_columns(cls), disputed=ibis.literal([], "array<string>"))
+
+
+def _joined(cls: RecordClass, all_: Table, preferred: bool) -> Table:
+    """Return the facts that several instances state, settled or disputed."""
+    fields = _said_fields(cls)
     all_ = all_.mutate(is_own=all_.group == all_.fact)
     merged: dict[str, Column] = {"patient": all_.patient.max(), "best_rank": all_["rank"].min()}
     if cls.has("concept"):
@@ -220,8 +260,7 @@ def _merged(cls: RecordClass, own: Table, members: Table, partner: str, preferre
             merged[place] = all_[place].min(where=all_[field.name].notnull())
     facts = all_.group_by("fact").agg(**merged)
     marks = [ibis.ifelse(facts[f"disputed {f.name}"], ibis.literal(f.name), no("string")) for f in fields]
-    facts = facts.mutate(disputed=texts(*marks), id=fact_id(partner, cls.name, facts.fact))
-    return facts.drop(*(f"disputed {f.name}" for f in fields))
+    return facts.mutate(disputed=texts(*marks)).select(*_columns(cls), "disputed")
 
 
 def _place(cls: RecordClass, all_: Table) -> Column:
@@ -284,11 +323,7 @@ def _overruled(cls: RecordClass, own: Table, members: Table, facts: Table) -> Ta
             place = precision_of(field.name)
             differs = _parted(mine, chosen, ibis.greatest(joined[place], joined[f"chosen_{place}"]))
         parts.append(joined.filter(differs.fill_null(False)).select("fact", "instance", field=ibis.literal(field.name)))
-    return union([*parts, _none_overruled(own)])
-
-
-def _none_overruled(own: Table) -> Table:
-    return own.filter(ibis.literal(False)).select(fact=own.group, instance=own.instance, field=ibis.literal(""))
+    return union(parts)
 
 
 def contradictions(pairs: Sequence[tuple[str, str]], vocabulary: Vocabulary) -> list[tuple[str, str]]:

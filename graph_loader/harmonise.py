@@ -11,7 +11,7 @@ import ibis
 import pyarrow as pa
 
 from haemony.engine.dates import Precision
-from haemony.engine.plan import appended, date_precision, item, no, texts, union
+from haemony.engine.plan import appended, date_precision, no, texts, union
 from haemony.engine.session import Session, Table
 from haemony.graph_loader.cells import read_cells
 from haemony.graph_loader.censoring import with_censored
@@ -19,10 +19,19 @@ from haemony.graph_loader.facts import Facts, join_facts, patient_id
 from haemony.graph_loader.fates import DUPLICATE_KEY, IGNORED, LOADED, OVERRULED, QUARANTINED, UNTESTED
 from haemony.graph_loader.hotspots import at_hotspots
 from haemony.graph_loader.instances import Instances, make_instances
-from haemony.graph_loader.ledger import cell_fates, check_sums, check_tolerance, fate_of, ledger
-from haemony.graph_loader.mapping_tables import Spec, specs_of
+from haemony.graph_loader.ledger import USE, cell_fates, check_sums, check_tolerance, fate_of, ledger, named
+from haemony.graph_loader.mapping_tables import Rules, Spec, mapping_tables, specs_of
+from haemony.graph_loader.origins import CELL
 from haemony.graph_loader.read import ROW, read_delivery, set_secret
-from haemony.graph_loader.records import DUPLICATE_ROW, PANEL_SILENT, PARTLY_READ, linked, make_records
+from haemony.graph_loader.records import (
+    DUPLICATE_ROW,
+    PANEL_SILENT,
+    PARTLY_READ,
+    linked,
+    listed,
+    make_records,
+    with_origins,
+)
 from haemony.graph_loader.rows import Delivery, prepare
 from haemony.graph_loader.tested import absences, denied, panels, silent, tested
 from haemony.mappings.model import Partner
@@ -35,9 +44,15 @@ COARSE: Final[tuple[Precision, ...]] = ("month", "year")
 
 @dataclass(frozen=True)
 class Harmonised:
-    """What harmonising one delivery gives. ``sources`` has (class, fact, id, cell, mappings, fate, reason)."""
+    """What harmonising one delivery gives.
+
+    ``sources`` has (class, fact, id, variable, row, field, rule, used_as, fate, reason): ``used_as`` is the column that
+    was read, ``variable`` the delivered one that it was derived from.
+    """
 
     delivery: Delivery
+    places: Table
+    rules: Rules
     records: Mapping[str, Table]
     sources: Table
     ended: Table
@@ -68,13 +83,14 @@ def harmonise(
     delivery = prepare(session, schema, partner, variables, landed)
     progress("reading cells")
     specs = specs_of(delivery)
-    cells = read_cells(session, schema, vocabulary, delivery, specs)
+    mapping = mapping_tables(session, schema, vocabulary, delivery, specs)
+    cells = read_cells(session, schema, delivery, specs, mapping, vocabulary)
     ancestors = _ancestors(session, vocabulary)
-    instances = make_instances(session, schema, vocabulary, delivery, specs, cells, ancestors)
+    instances = make_instances(session, schema, vocabulary, delivery, specs, cells, mapping.rules, ancestors)
     instances = at_hotspots(session, schema, vocabulary, instances)
-    instances = with_censored(session, schema, delivery, specs, cells, instances)
+    instances = with_censored(session, schema, delivery, specs, cells, mapping.rules, instances)
     progress("joining facts")
-    return _facts(session, schema, vocabulary, delivery, specs, cells, instances)
+    return _facts(session, schema, vocabulary, delivery, specs, cells, mapping.rules, instances)
 
 
 def _ancestors(session: Session, vocabulary: Vocabulary) -> Table:
@@ -89,6 +105,7 @@ def _facts(
     delivery: Delivery,
     specs: Sequence[Spec],
     cells: Table,
+    rules: Rules,
     instances: Instances,
 ) -> Harmonised:
     partner = delivery.partner
@@ -103,7 +120,7 @@ def _facts(
         prefer = partner.prefer.get(cls.name, ())
         facts = join_facts(session, cls, own, vocabulary, partner.name, prefer)
         if cls.negative:
-            against = denied(session, cls.name, facts.table, absent, vocabulary, prefer)
+            against = denied(session, cls.name, facts.table, absent, delivery, vocabulary)
             verdicts.append(against)
             quiet = silent(session, delivery, cells, facts.table, own, vocabulary)
             flags.append(quiet.select("fact", flag=ibis.literal(PANEL_SILENT)))
@@ -113,21 +130,30 @@ def _facts(
         flags.append(_collapsed(facts, own))
     links = linked(session, delivery, specs, joined, instances.by_class)
     flagged = links.filter(links.flag.notnull()).select("fact", "flag")
-    all_sources = session.lay(_delivered(session, delivery, union(sources)), "records/sources")
+    all_sources = session.lay(_delivered(session, delivery, union(sources)), "facts/sources")
     flags += [flagged, *_coarse_dates(delivery, all_sources), _partly_read(cells, all_sources)]
-    all_flags = session.lay(union(flags), "records/flags")
-    good = all_sources.filter(all_sources.fate == LOADED)
+    all_flags = session.lay(union(flags), "facts/flags")
+    good, places = all_sources.filter(all_sources.fate == LOADED), delivery.places(session)
     records = {}
     for cls in schema.records:
         if cls.name in joined:
-            kept = joined[cls.name].table
-            kept = kept.filter(kept.kept) if "kept" in kept.columns else kept
-            mine = good.filter(good["class"] == cls.name)
-            records[cls.name] = make_records(session, cls, kept, mine, links, all_flags, delivery, vocabulary, schema)
+            kept = joined[cls.name].table.filter("kept")
+            mine = links.filter(links["class"] == cls.name)
+            origins = listed(good.filter(good["class"] == cls.name), places, rules)
+            table = with_origins(kept, cls, mine, origins, all_flags)
+            records[cls.name] = make_records(session, cls, table, partner.name, vocabulary, schema)
     patients = delivery.roster.select(pseudonym="patient", id=patient_id(partner.name, delivery.roster.patient))
     panel, who = panels(session, tests, patients)
     return Harmonised(
-        delivery, records, all_sources, instances.ended, _absent_uses(session, absent, verdicts), panel, who
+        delivery,
+        places,
+        rules,
+        records,
+        all_sources,
+        instances.ended,
+        _absent_uses(session, absent, verdicts),
+        panel,
+        who,
     )
 
 
@@ -137,8 +163,12 @@ def _settled(facts: Facts, against: Table) -> Facts:
         out=(against.verdict == "fact-overruled").any(), disputed_presence=(against.verdict == "disputed").any()
     )
     table = facts.table.left_join(verdict, facts.table.fact == verdict.denied_fact)
-    presence = texts(ibis.ifelse(table.disputed_presence.fill_null(False), ibis.literal("present"), no("string")))
-    table = table.mutate(disputed=appended(table.disputed, presence), kept=~table.out.fill_null(False)).drop(
+    presence = ibis.ifelse(
+        table.disputed_presence.fill_null(False),
+        appended(table.disputed, texts(ibis.literal("present"))),
+        table.disputed,
+    )
+    table = table.mutate(disputed=presence, kept=~table.out.fill_null(False)).drop(
         "out", "denied_fact", "disputed_presence"
     )
     return Facts(table, facts.members, facts.overruled, facts.duplicates)
@@ -146,45 +176,35 @@ def _settled(facts: Facts, against: Table) -> Facts:
 
 def _sources_of(cls: RecordClass, facts: Facts, instances: Table, sources: Table, against: Table | None) -> Table:
     """Return (class, fact, id, cell, fate, reason) for every cell that a fact of the class stands on."""
-    stands = facts.members.join(facts.table, "fact")
-    kept = stands.kept if "kept" in facts.table.columns else ibis.literal(True)
-    stands = stands.select("fact", "instance", "id", fact_kept=kept)
-    cells = stands.join(sources, "instance").left_join(facts.overruled, ["fact", "instance", "field"])
-    out = cells.fact_right.notnull() | ~cells.fact_kept
+    stands = facts.members.join(facts.table.select("fact", "id", "kept"), "fact")
+    cells = stands.join(sources, "instance")
+    out = ~cells.kept
+    if facts.overruled is not None:
+        cells = cells.left_join(facts.overruled, ["fact", "instance", "field"])
+        out = cells.fact_right.notnull() | ~cells.kept
     used = cells.select(
         "fact",
         "id",
-        "table",
-        "row",
-        "column",
-        "field",
-        "mappings",
+        *CELL,
         fate=ibis.ifelse(out, ibis.literal(QUARANTINED), ibis.literal(LOADED)),
         reason=ibis.ifelse(out, ibis.literal(OVERRULED), ibis.literal("")),
     )
     doubled = facts.duplicates.join(sources, "instance").select(
-        fact=no("string"),
-        id=no("string"),
-        table="table",
-        row="row",
-        column="column",
-        field="field",
-        mappings="mappings",
+        *CELL,
         fate=ibis.literal(QUARANTINED),
         reason=ibis.literal(DUPLICATE_KEY),
     )
-    parts = [used, doubled]
+    parts = [used, doubled.select(fact=no("string"), id=no("string"), **{c: doubled[c] for c in doubled.columns})]
     if against is not None:
         disputes = against.filter(against.verdict == "disputed").join(facts.table, "fact")
         parts.append(
             disputes.select(
                 "fact",
                 "id",
-                "table",
+                "variable",
                 "row",
-                "column",
                 field=ibis.literal("present"),
-                mappings="mappings",
+                rule="rule",
                 fate=ibis.literal(LOADED),
                 reason=ibis.literal(""),
             )
@@ -197,8 +217,8 @@ def _coarse_dates(delivery: Delivery, sources: Table) -> list[Table]:
     coarse = []
     for v in (v for v in delivery.variables if v.format.precision in COARSE):
         rows = delivery.tables[v.table]
-        dated_by = [v.column, *(w.column for w in delivery.of(v.table) if w.at == v.column)]
-        of_column = sources.filter((sources["table"] == v.table) & sources.used_as.isin(dated_by))
+        dated_by = [v, *(w for w in delivery.of(v.table) if w.at == v.column)]
+        of_column = sources.filter(sources.used_as.isin([delivery.number(w) for w in dated_by]))
         known = date_precision(rows[v.column], v.format.pattern)
         for precision in COARSE:
             dated = of_column.semi_join(rows.filter(known == precision).select(row=rows[ROW]), "row")
@@ -208,8 +228,8 @@ def _coarse_dates(delivery: Delivery, sources: Table) -> list[Table]:
 
 def _partly_read(cells: Table, sources: Table) -> Table:
     """Flag the karyotypes, and what they show, of which something was not understood."""
-    partly = cells.filter((cells.state == "ok") & cells.partly).select("table", "row", "column").distinct()
-    return sources.semi_join(partly, ["table", "row", "column"]).select("fact", flag=ibis.literal(PARTLY_READ))
+    partly = cells.filter((cells.state == "ok") & cells.partly).select("variable", "row").distinct()
+    return sources.semi_join(partly, ["variable", "row"]).select("fact", flag=ibis.literal(PARTLY_READ))
 
 
 def _collapsed(facts: Facts, instances: Table) -> Table:
@@ -221,38 +241,43 @@ def _collapsed(facts: Facts, instances: Table) -> Table:
 
 def _delivered(session: Session, delivery: Delivery, sources: Table) -> Table:
     """Name, in place of a derived column, the delivered columns that it reads."""
-    pairs = [(v.table, v.column, used) for v in delivery.variables if v.derived for used in v.uses]
-    derived = session.table(
-        "records/derived", {"table": pa.string(), "column": pa.string(), "delivered": pa.string()}, pairs
-    )
-    named = sources.left_join(derived, ["table", "column"]).drop("table_right", "column_right")
-    return named.mutate(used_as=named.column, column=ibis.coalesce(named.delivered, named.column)).drop("delivered")
+    pairs = [
+        (delivery.number(v), delivery.numbers[v.table, used])
+        for v in delivery.variables
+        if v.derived
+        for used in v.uses
+    ]
+    if not pairs:
+        return sources.mutate(used_as=sources.variable)
+    derived = session.table("facts/derived", {"variable": pa.int64(), "delivered": pa.int64()}, pairs)
+    named = sources.left_join(derived, "variable").drop("variable_right")
+    delivered = ibis.coalesce(named.delivered, named.variable)
+    return named.mutate(used_as=named.variable, variable=delivered).drop("delivered")
 
 
 def _absent_uses(session: Session, absent: Table, verdicts: Sequence[Table]) -> Table:
     """Return the uses of the cells that state an absence."""
     lost = (
-        union([v.filter(v.verdict == "cell-overruled").select("table", "row", "column") for v in verdicts]).distinct()
+        union([v.filter(v.verdict == "cell-overruled").select("variable", "row") for v in verdicts]).distinct()
         if verdicts
         else None
     )
-    stated = absent.select("table", "row", "column", "mappings", "state")
+    stated = absent.select("variable", "row", "rule", "state")
     untested = stated.state == UNTESTED
     if lost is None:
         overruled = ibis.literal(False)
     else:
         lost = lost.mutate(lost=ibis.literal(True))
-        stated = stated.left_join(lost, ["table", "row", "column"])
+        stated = stated.left_join(lost, ["variable", "row"])
         overruled = stated.lost.notnull()
     uses = stated.select(
-        "table",
+        "variable",
         "row",
-        "column",
-        rule=item(stated.mappings, 0),
+        "rule",
         fate=ibis.cases((untested, IGNORED), (overruled, QUARANTINED), else_=LOADED),
         reason=ibis.cases((untested, UNTESTED), (overruled, OVERRULED), else_=""),
     )
-    return session.lay(uses, "records/absent")
+    return session.lay(uses, "facts/absent")
 
 
 def account(session: Session, result: Harmonised, quarantined: Table, tolerated: float) -> tuple[Table, Table]:
@@ -264,19 +289,18 @@ def account(session: Session, result: Harmonised, quarantined: Table, tolerated:
     sources = result.sources.left_join(quarantined, "id")
     out = sources.broke.notnull() & (sources.fate == LOADED)
     used = sources.select(
-        "table",
         "row",
-        column="used_as",
+        "rule",
+        variable="used_as",
         fate=ibis.ifelse(out, ibis.literal(QUARANTINED), sources.fate),
         reason=ibis.ifelse(out, sources.broke, sources.reason),
-        rule=item(sources.mappings, 0),
     )
-    ended = result.ended.select(
-        "table", "row", "column", fate=fate_of(result.ended.state), reason=result.ended.reason, rule=result.ended.rule
-    )
-    uses = union([t.select("table", "row", "column", "fate", "reason", "rule") for t in (used, ended, result.absent)])
-    fates = cell_fates(session, result.delivery, session.lay(uses, "ledger/uses"))
-    book = ledger(session, result.delivery, fates)
+    ended = result.ended.select("variable", "row", "rule", fate=fate_of(result.ended.state), reason=result.ended.reason)
+    first, last = (result.rules.table.select("rule", line=line) for line in ("first_line", "last_line"))
+    of_first = union([t.select("variable", "row", "fate", "reason", "rule") for t in (used, result.absent)])
+    uses = union([t.join(line, "rule").select(*USE) for t, line in ((of_first, first), (ended, last))])
+    fates = cell_fates(session, result.delivery, result.rules, uses)
+    book = ledger(session, result.delivery, result.places, result.rules, fates)
     check_sums(session, result.delivery, book)
     check_tolerance(session, result.delivery, book, tolerated)
-    return book, fates
+    return book, named(fates, result.places, result.rules)

@@ -11,8 +11,8 @@ import ibis
 from haemony.engine.plan import choose, either, gathered, item, no, union, whole
 from haemony.engine.session import Column, Session, Table
 from haemony.graph_loader.conversion import convert, precision_of
-from haemony.graph_loader.mapping_tables import POSITIVE, Spec
-from haemony.graph_loader.origins import KEY, ended_cells, used_cells
+from haemony.graph_loader.mapping_tables import POSITIVE, Rules, Spec, dictionary_line
+from haemony.graph_loader.origins import CELL, KEY, ended_cells, naming_cells, used_cells
 from haemony.graph_loader.read import PATIENT, ROW
 from haemony.graph_loader.readings import READ_FIELDS
 from haemony.graph_loader.rows import FATE, Delivery
@@ -51,6 +51,7 @@ def make_instances(
     delivery: Delivery,
     specs: Sequence[Spec],
     cells: Table,
+    rules: Rules,
     ancestors: Table,
 ) -> Instances:
     """Make the instances of every class.
@@ -66,12 +67,12 @@ def make_instances(
     made, faults = [], []
     for cls in schema.records:
         if any(s.record_class == cls.name for s in specs):
-            led, wrong = _instances_of(session, cls, cells, good, named, vocabulary)
+            led, wrong = _instances_of(session, cls, specs, cells, good, named, vocabulary)
             by_class[cls.name] = led.select(*columns_of(cls))
             made.append(led.select("instance", *KEY, concept=single_concept(cls, led)))
             faults.extend(wrong)
-    shown, shown_cells = _findings(session, schema[FINDING], cells)
-    roster, roster_cells = _roster_instances(session, schema["Patient"], delivery)
+    shown, shown_cells = _findings(session, schema[FINDING], cells, specs)
+    roster, roster_cells = _roster_instances(session, schema["Patient"], delivery, rules)
     for name, more in ((FINDING, shown), ("Patient", roster)):
         by_class[name] = union([by_class[name], more]) if name in by_class else more
     fault = session.lay(union([_no_faults(cells), *faults]), "instances/faults")
@@ -120,10 +121,16 @@ def _leads(schema: Schema, cells: Table) -> Table:
 
 
 def _instances_of(
-    session: Session, cls: RecordClass, cells: Table, good: Table, named: Table, vocabulary: Vocabulary
+    session: Session,
+    cls: RecordClass,
+    specs: Sequence[Spec],
+    cells: Table,
+    good: Table,
+    named: Table,
+    vocabulary: Vocabulary,
 ) -> tuple[Table, list[Table]]:
     """Make the instances of a class, and name the values that their units take out."""
-    led = _assemble(cls, cells.filter(cells["class"] == cls.name).semi_join(good, list(KEY)))
+    led = _assemble(cls, specs, cells.filter(cells["class"] == cls.name).semi_join(good, list(KEY)))
     if cls.has("concept"):
         if cls.field("concept").many:
             named = named.group_by(*KEY).agg(concept=gathered(named.concept))
@@ -137,7 +144,7 @@ def _no_faults(cells: Table) -> Table:
     return nothing.select(*KEY, field=ibis.literal(""), reason=ibis.literal(""))
 
 
-def _assemble(cls: RecordClass, cells: Table) -> Table:
+def _assemble(cls: RecordClass, specs: Sequence[Spec], cells: Table) -> Table:
     """Gather the cells of each row's record into one row, a column a field."""
     ok = cells.state == "ok"
     here = {f.name: ok & (cells.field == f.name) & (cells.qualifier == "") for f in cls.fields}
@@ -174,16 +181,23 @@ def _assemble(cls: RecordClass, cells: Table) -> Table:
         if f.unit
     }
     start = ibis.coalesce(cells.start_day.max(where=ok & cells.lead), cells.start_day.max(where=ok))
-    rows = cells.group_by("spec", "table", "row", "part", "patient").agg(
+    rows = cells.group_by(*KEY).agg(
+        patient=cells.patient.arbitrary(),
         start=start,
         **fields,
         **units,
         **unit_columns,
     )
+    rows = rows.mutate(table=_table_of(rows.spec, specs))
     clock = "day" if cls.has("day") else "start_day"
     if cls.has(clock):
         rows = rows.mutate(**{clock: ibis.coalesce(rows[clock], rows.start)})
     return rows
+
+
+def _table_of(spec: Column, specs: Sequence[Spec]) -> Column:
+    """Return the table whose rows make a record."""
+    return spec.cases(*((s.number, s.table) for s in specs), else_=no("string")) if specs else no("string")
 
 
 def _unreadable_unit(cells: Table, field: Field) -> Column:
@@ -207,9 +221,8 @@ def _field(cells: Table, field: Field, here: Column) -> Column:
 
 def _naming(cells: Table, good: Table) -> Table:
     """Return the concepts that the cells of each led record name, with the column that names them."""
-    names = cells.filter((cells.state == "ok") & cells.names & (cells.qualifier == ""))
-    names = names.filter(names.field.isin(["concept", "present"]) | names.lead)
-    listed = names.select(*KEY, "column", concept=names.concepts.unnest())
+    names = cells.filter((cells.state == "ok") & naming_cells(cells))
+    listed = names.select(*KEY, "variable", concept=names.concepts.unnest())
     return listed.semi_join(good, list(KEY))
 
 
@@ -237,7 +250,7 @@ def _identified(cls: RecordClass, led: Table) -> Table:
     return led.mutate(instance=name)
 
 
-def _findings(session: Session, cls: RecordClass, cells: Table) -> tuple[Table, Table]:
+def _findings(session: Session, cls: RecordClass, cells: Table, specs: Sequence[Spec]) -> tuple[Table, Table]:
     """Make one Finding for each concept that a karyotype shows."""
     read = cells.filter((cells.state == "ok") & cells.findings.notnull())
     shown = read.mutate(concept=read.findings.unnest())
@@ -252,14 +265,15 @@ def _findings(session: Session, cls: RecordClass, cells: Table) -> tuple[Table, 
             ]
         ),
         spec=shown.spec + READ_FROM_KARYOTYPE,
+        table=_table_of(shown.spec, specs),
     )
     fields = empty_fields(cls) | {"concept": shown.concept, "day": shown.start_day}
     rows = shown.select("instance", "spec", "table", "row", "patient", **fields).select(*columns_of(cls))
-    used = shown.select("instance", "table", "row", "column", "field", "variable", "mappings")
+    used = shown.select("instance", *CELL)
     return session.lay(rows, "instances/karyotype"), session.lay(used, "instances/karyotype.sources")
 
 
-def _roster_instances(session: Session, cls: RecordClass, delivery: Delivery) -> tuple[Table, Table]:
+def _roster_instances(session: Session, cls: RecordClass, delivery: Delivery, rules: Rules) -> tuple[Table, Table]:
     """Make each patient of the roster, whatever else is said of them."""
     spec = delivery.partner.tables[delivery.partner.patients]
     rows = delivery.tables[spec.name]
@@ -272,15 +286,13 @@ def _roster_instances(session: Session, cls: RecordClass, delivery: Delivery) ->
         patient=rows[PATIENT],
         **empty_fields(cls),
     )
-    keys = [v for v in delivery.of(spec.name) if v.use == "key"]
-    line = [f"{delivery.partner.name}/dictionary.tsv:{v.line}" for v in keys[:1]]
+    keys = [v for v in delivery.of(spec.name) if v.use == "key"][:1]
+    rule = rules.number(*(dictionary_line(delivery.partner, v) for v in keys))
     used = made.select(
         "instance",
-        "table",
-        "row",
-        column=ibis.literal(keys[0].column if keys else ""),
+        variable=ibis.literal(delivery.number(keys[0]) if keys else 0, "int64"),
+        row="row",
         field=ibis.literal("patient"),
-        variable=ibis.literal(0, "int64"),
-        mappings=ibis.literal(line, "array<string>"),
+        rule=ibis.literal(rule, "int64"),
     )
     return session.lay(made.select(*columns_of(cls)), "instances/roster"), session.lay(used, "instances/roster.sources")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
 from typing import Final
 
 import ibis
 import pyarrow as pa
 
 from haemony.engine.errors import BuildError, Problem
-from haemony.engine.plan import choose, item, to_long, union
+from haemony.engine.plan import choose, to_long, union
 from haemony.engine.session import Column, Session, Table
 from haemony.graph_loader.fates import (
     BLAMELESS,
@@ -23,6 +23,7 @@ from haemony.graph_loader.fates import (
     UNREADABLE_DATE,
     WHERE,
 )
+from haemony.graph_loader.mapping_tables import Rules, dictionary_line
 from haemony.graph_loader.read import ROW
 from haemony.graph_loader.rows import FATE, Delivery
 from haemony.mappings.expression import columns as columns_in
@@ -31,8 +32,10 @@ from haemony.mappings.model import DICTIONARY, Variable
 #: Share of a column's filled cells that may be quarantined for their values before a build stops.
 TOLERATED: Final = 0.10
 
-#: A use of a cell: where it is, how it ended, why, by which rule.
-USE: Final = ("table", "row", "column", "fate", "reason", "rule")
+#: A use of a cell: where it is, how it ended, why, by which line of the mapping (its number in ``Rules.lines``).
+USE: Final = ("variable", "row", "fate", "reason", "line")
+#: Stands for a use that no line speaks for.
+NO_LINE: Final = -1
 
 
 def fate_of(state: Column) -> Column:
@@ -40,20 +43,20 @@ def fate_of(state: Column) -> Column:
     return state.cases(("quarantined", QUARANTINED), ("ignored", IGNORED), ("third", MISSING), else_=LOADED)
 
 
-def cell_fates(session: Session, delivery: Delivery, uses: Table) -> Table:
+def cell_fates(session: Session, delivery: Delivery, rules: Rules, uses: Table) -> Table:
     """Return one row for every filled cell of the columns that are read: its best use, or none.
 
     ``uses`` has the columns of ``USE``, any number a cell. A derived column's uses count for the columns it reads; a
     context cell shares the fate of the cells that use it.
     """
     filled = union([_filled(delivery, name) for name in delivery.tables])
-    cell = ["table", "row", "column"]
-    joined = filled.join(_roles(session, delivery), ["table", "column"])
+    cell = ["variable", "row"]
+    joined = filled.join(_roles(session, delivery, rules), "variable")
     joined = joined.left_join(_best_uses(session, delivery, uses), cell).drop(*(f"{c}_right" for c in cell))
     unreadable = delivery.unreadable.mutate(unreadable=ibis.literal(True))
     joined = joined.left_join(unreadable, cell).drop(*(f"{c}_right" for c in cell))
     out_of_row = joined.row_fate.notnull() & joined.use.isin(["map", "context", "key"])
-    rules = [
+    endings = [
         (joined.use == "ignore", IGNORED, "ignore"),
         (joined.unreadable.notnull() & (joined.row_fate.fill_null("") != WHERE), QUARANTINED, UNREADABLE_DATE),
         (joined.fate.notnull(), joined.fate, joined.reason),
@@ -64,10 +67,9 @@ def cell_fates(session: Session, delivery: Delivery, uses: Table) -> Table:
     return session.lay(
         joined.select(
             *cell,
-            "text",
-            fate=choose([(when, fate) for when, fate, _ in rules], ibis.literal(IGNORED)),
-            reason=choose([(when, reason) for when, _, reason in rules], ibis.literal(NO_USE)),
-            rule=ibis.ifelse((joined.use != "ignore") & joined.rule.notnull(), joined.rule, joined.own_rule),
+            fate=choose([(when, fate) for when, fate, _ in endings], ibis.literal(IGNORED)),
+            reason=choose([(when, reason) for when, _, reason in endings], ibis.literal(NO_USE)),
+            line=ibis.ifelse((joined.use != "ignore") & (joined.line >= 0), joined.line, joined.own_line),
         ),
         "ledger/cells",
     )
@@ -78,50 +80,68 @@ def _best_uses(session: Session, delivery: Delivery, uses: Table) -> Table:
 
     A date that its own column cannot read is of no use to others.
     """
-    cell = ["table", "row", "column"]
-    carried = _carried(session, delivery)
-    named = uses.join(carried, [("table", "table"), ("column", "user")], rname="c_{name}")
-    spread = named.select("table", "row", column=named.delivered, fate="fate", reason="reason", rule="rule")
-    shared, own = ibis.literal(True), ibis.literal(False)
-    of_row = _best(uses.mutate(shared=shared), ["table", "row"]).join(carried.filter(carried.user == "*"), "table")
-    whole = of_row.select("table", "row", column="delivered", fate="fate", reason="reason", rule="rule")
-    unreadable = uses.filter(uses.reason == UNREADABLE_DATE).select(*cell).distinct()
-    others = union([spread, whole]).anti_join(unreadable, cell).mutate(shared=shared)
-    best = _best(union([uses.select(*USE).mutate(shared=own), others]), cell)
-    return session.lay(best, "ledger/best")
+    uses, ends = _numbered(session, uses)
+    by_column, by_row, tables = _carried(session, delivery)
+    spread = uses.join(by_column, uses.variable == by_column.user).select("row", end="shared", variable="delivered")
+    of_row = uses.join(tables, "variable")
+    of_row = of_row.group_by("table", "row").agg(end=of_row.shared.min()).join(by_row, "table")
+    others = union([part.select("variable", "row", "end") for part in (spread, of_row)])
+    unreadable = uses.filter(uses.unreadable).select("variable", "row").distinct()
+    all_ = union([uses.select("variable", "row", end="own"), others.anti_join(unreadable, ["variable", "row"])])
+    best = all_.group_by("variable", "row").agg(end=all_.end.min())
+    return session.lay(best, "ledger/best").join(ends, "end").select(*USE)
 
 
-def _roles(session: Session, delivery: Delivery) -> Table:
-    """Return how the dictionary uses each delivered column."""
-    columns = {"table": pa.string(), "column": pa.string(), "use": pa.string(), "own_rule": pa.string()}
-    name = delivery.partner.name
-    rows = [(v.table, v.column, v.use, f"{name}/{DICTIONARY}:{v.line}") for v in delivery.variables if not v.derived]
-    return session.table("ledger/roles", columns, rows)
+def _numbered(session: Session, uses: Table) -> tuple[Table, Table]:
+    """Number the ways in which cells end, the best first: the order of ``FATES``, a cell's own before those it shares.
+
+    Then the reason counts: of an own use first what blames the value, of a shared one what blames no value.
+    """
+    uses = session.lay(uses.mutate(line=uses.line.fill_null(NO_LINE)), "ledger/uses")
+    way = ("fate", "reason", "line")
+    found = session.rows(uses.select(*way).distinct())
+    ranked = sorted((_rank(*row, shared=shared), row, shared) for row in found for shared in (False, True))
+    number = {(row, shared): n for n, (_, row, shared) in enumerate(ranked)}
+    whole, text = pa.int64(), pa.string()
+    columns = {"fate": text, "reason": text, "line": whole, "own": whole, "shared": whole, "unreadable": pa.bool_()}
+    ways = [(*row, number[row, False], number[row, True], row[1] == UNREADABLE_DATE) for row in found]
+    ends = session.table(
+        "ledger/ends",
+        {"end": whole, "fate": text, "reason": text, "line": whole},
+        [(n, *row) for n, (_, row, _) in enumerate(ranked)],
+    )
+    numbered = uses.join(session.table("ledger/ways", columns, ways), list(way))
+    return numbered.select("variable", "row", "own", "shared", "unreadable"), ends
+
+
+def _rank(fate: str, reason: str, line: int, *, shared: bool) -> tuple[int, int, str, int]:
+    order = (2 if reason in BLAMELESS else 3) if shared else (1 if reason in BLAMELESS else 0)
+    return FATES.index(fate), order, reason, line
+
+
+def _roles(session: Session, delivery: Delivery, rules: Rules) -> Table:
+    """Return how the dictionary uses each delivered column, and its line."""
+    columns = {"variable": pa.int64(), "use": pa.string(), "own_rule": pa.int64()}
+    rows = [
+        (delivery.number(v), v.use, rules.number(dictionary_line(delivery.partner, v)))
+        for v in delivery.variables
+        if not v.derived
+    ]
+    roles = session.table("ledger/roles", columns, rows)
+    lines = rules.table.select(own_rule="rule", own_line="first_line")
+    return roles.join(lines, "own_rule").select("variable", "use", "own_line")
 
 
 def _filled(delivery: Delivery, name: str) -> Table:
-    columns = [v.column for v in delivery.of(name) if not v.derived and v.use != "drop"]
+    columns = {v.column: delivery.number(v) for v in delivery.of(name) if not v.derived and v.use != "drop"}
     long = to_long(delivery.tables[name], columns, [ROW, FATE])
-    return long.select(table=ibis.literal(name), row=long[ROW], column=long.column, text=long.text, row_fate=long[FATE])
+    return long.select("variable", row=long[ROW], row_fate=long[FATE])
 
 
-def _best(uses: Table, keys: Sequence[str]) -> Table:
-    """Keep the best use: the order of ``FATES``, a cell's own before those it shares, then of reasons.
-
-    The reason of an own use is first what blames the value, that of a shared one what blames no value.
+def _carried(session: Session, delivery: Delivery) -> tuple[Table, Table, Table]:
+    """Return whose fate a delivered column shares: (user, delivered) for cells of a column, (table, delivered) for any
+    cell of the row, and (variable, table) for the tables of the latter.
     """
-    rank = uses.fate.cases(*((fate, i) for i, fate in enumerate(FATES)), else_=len(FATES)).cast("string")
-    blameless = uses.reason.isin(BLAMELESS)
-    order = ibis.cases((uses.shared & blameless, "2"), (uses.shared, "3"), (blameless, "1"), else_="0")
-    codes = [rank + order, uses.fate, uses.reason, uses.rule.fill_null("")]
-    coded = uses.mutate(coded=ibis.literal("\x1f").join(codes))
-    best = coded.group_by(*keys).agg(coded=coded.coded.min())
-    parts = best.coded.split("\x1f")
-    return best.select(*keys, fate=item(parts, 1), reason=item(parts, 2), rule=item(parts, 3).nullif(""))
-
-
-def _carried(session: Session, delivery: Delivery) -> Table:
-    """Return (table, user, delivered): whose fate a delivered column shares; ``*`` is any cell of the row."""
     pairs: set[tuple[str, str, str]] = set()
     for v in delivery.variables:
         pairs |= {(v.table, v.column, used) for used in v.uses}
@@ -140,39 +160,46 @@ def _carried(session: Session, delivery: Delivery) -> Table:
         *([delivery.partner.index.date] if delivery.partner.index.date else []),
     ):
         pairs.add((table, "*", column))
-    columns = {"table": pa.string(), "user": pa.string(), "delivered": pa.string()}
-    return session.table("ledger/carried", columns, sorted(pairs))
+    numbers, names = delivery.numbers, list(delivery.partner.tables)
+    number = pa.int64()
+    by_column = [(numbers[t, user], numbers[t, used]) for t, user, used in sorted(pairs) if user != "*"]
+    by_row = [(names.index(t), numbers[t, used]) for t, user, used in sorted(pairs) if user == "*"]
+    whole = {table for table, _ in by_row}
+    tables = [(n, names.index(t)) for (t, _), n in numbers.items() if names.index(t) in whole]
+    return (
+        session.table("ledger/carried", {"user": number, "delivered": number}, by_column),
+        session.table("ledger/rows", {"table": number, "variable": number}, by_row),
+        session.table("ledger/tables", {"variable": number, "table": number}, tables),
+    )
 
 
-def ledger(session: Session, delivery: Delivery, fates: Table) -> Table:
+def named(fates: Table, places: Table, rules: Rules) -> Table:
+    """Give cells their table, file and column, and the text of their line, in place of the numbers."""
+    whole = fates.join(places, "variable").left_join(rules.lines, "line")
+    return whole.select("table", "file", "column", *(c for c in fates.columns if c not in ("variable", "line")), "rule")
+
+
+def ledger(session: Session, delivery: Delivery, places: Table, rules: Rules, fates: Table) -> Table:
     """Return the ledger: (table, file, column, fate, reason, rule, cells), adding up to rows × columns of each file."""
-    counted = fates.group_by("table", "column", "fate", "reason", "rule").agg(cells=fates.count())
-    filled = {(t, c): n for t, c, n in session.rows(fates.group_by("table", "column").agg(n=fates.count()))}
+    counted = fates.group_by("variable", "fate", "reason", "line").agg(cells=fates.count())
+    counted = session.lay(named(counted, places, rules), "ledger/counted")
+    filled = Counter[tuple[str, str]]()
+    for table, column, cells in session.rows(counted.select("table", "column", "cells")):
+        filled[table, column] += cells
     rest = []
     for v in delivery.variables:
         if v.derived:
             continue
         rows = delivery.landed[v.table].rows
-        rule = f"{delivery.partner.name}/{DICTIONARY}:{v.line}"
+        about = (v.table, delivery.partner.tables[v.table].file, v.column)
+        rule = dictionary_line(delivery.partner, v)
         if v.use == "drop":
-            rest.append((v.table, v.column, DROPPED, "drop", rule, rows))
-        elif empty := rows - filled.get((v.table, v.column), 0):
-            rest.append((v.table, v.column, MISSING, "", rule, empty))
-    columns = {
-        "table": pa.string(),
-        "column": pa.string(),
-        "fate": pa.string(),
-        "reason": pa.string(),
-        "rule": pa.string(),
-        "cells": pa.int64(),
-    }
+            rest.append((*about, DROPPED, "drop", rule, rows))
+        elif empty := rows - filled[v.table, v.column]:
+            rest.append((*about, MISSING, "", rule, empty))
+    columns = dict.fromkeys(("table", "file", "column", "fate", "reason", "rule"), pa.string()) | {"cells": pa.int64()}
     whole = union([counted.select(*columns), session.table("ledger/rest", columns, rest)])
-    files = session.table(
-        "ledger/files",
-        {"table": pa.string(), "file": pa.string()},
-        [(s.name, s.file) for s in delivery.partner.tables.values()],
-    )
-    return session.lay(whole.join(files, "table").select("table", "file", *list(columns)[1:]), "ledger/ledger")
+    return session.lay(whole, "ledger/ledger")
 
 
 def check_tolerance(session: Session, delivery: Delivery, book: Table, tolerated: float = TOLERATED) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from haemony.engine.session import Session, Table
 from haemony.graph_loader.rows import Delivery, is_day
-from haemony.mappings.model import CONCEPTS, DICTIONARY, ConceptRow, Variable
+from haemony.mappings.model import CONCEPTS, DICTIONARY, ConceptRow, Partner, Variable
 from haemony.ontology.schema import Schema
 from haemony.ontology.units import factor
 from haemony.ontology.vocabulary import Vocabulary
@@ -19,8 +19,6 @@ from haemony.ontology.vocabulary import Vocabulary
 NEGATIVE, POSITIVE = 9189, 9191
 
 VARIABLE_COLUMNS: Final = {
-    "table": pa.string(),
-    "column": pa.string(),
     "variable": pa.int64(),
     "spec": pa.int64(),
     "class": pa.string(),
@@ -29,6 +27,7 @@ VARIABLE_COLUMNS: Final = {
     "reads": pa.string(),
     "reader": pa.string(),
     "codes": pa.string(),
+    "code_set": pa.string(),
     "pattern": pa.string(),
     "comma": pa.bool_(),
     "thousands": pa.string(),
@@ -38,7 +37,8 @@ VARIABLE_COLUMNS: Final = {
     "denies": pa.list_(pa.int64()),
     "factor": pa.decimal128(20, 12),
     "unit": pa.string(),
-    "at": pa.string(),
+    "at": pa.int64(),
+    "from_index": pa.bool_(),
     "lead": pa.bool_(),
     "names": pa.bool_(),
     "own_concepts": pa.list_(pa.int64()),
@@ -48,7 +48,7 @@ VARIABLE_COLUMNS: Final = {
     "flag_true": pa.string(),
     "flag_false": pa.string(),
     "flag_third": pa.string(),
-    "own_mappings": pa.list_(pa.string()),
+    "own_rule": pa.int64(),
     "own_state": pa.string(),
 }
 VALUE_COLUMNS: Final = {
@@ -59,7 +59,13 @@ VALUE_COLUMNS: Final = {
     "answer": pa.int64(),
     "value_unit": pa.string(),
     "value_broad": pa.bool_(),
-    "value_mappings": pa.list_(pa.string()),
+    "value_rule": pa.int64(),
+}
+RULE_COLUMNS: Final = {
+    "rule": pa.int64(),
+    "first_line": pa.int64(),
+    "last_line": pa.int64(),
+    "mappings": pa.list_(pa.string()),
 }
 CODE_COLUMNS: Final = {
     "codes": pa.string(),
@@ -80,6 +86,33 @@ class Spec:
     variables: tuple[Variable, ...]
 
 
+@dataclass(frozen=True)
+class Rules:
+    """The lines of the partner's files that cells are read by.
+
+    While plans run, a *rule* is the number of a list of lines, and a *line* the number of a line in their order as
+    text. ``table`` has (rule, first_line, last_line, mappings), ``lines`` (line, rule): the line as text.
+    """
+
+    numbers: Mapping[tuple[str, ...], int]
+    table: Table
+    lines: Table
+
+    def number(self, *lines: str) -> int:
+        """Return the number of a list of lines."""
+        return self.numbers[lines]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A partner's mapping as tables: variables, their value rows, the codes and units that texts may be, rules."""
+
+    variables: Table
+    values: Table
+    codes: Table
+    rules: Rules
+
+
 def specs_of(delivery: Delivery) -> tuple[Spec, ...]:
     """Return the records that the mapped variables make, in the order of the dictionary."""
     groups: dict[tuple[str, str], list[Variable]] = {}
@@ -94,18 +127,50 @@ def specs_of(delivery: Delivery) -> tuple[Spec, ...]:
 
 def mapping_tables(
     session: Session, schema: Schema, vocabulary: Vocabulary, delivery: Delivery, specs: Sequence[Spec]
-) -> tuple[Table, Table, Table]:
-    """Return the variables, their value rows, and the codes and units that texts may be, as tables."""
-    numbers = {(v.table, v.column): i for i, v in enumerate((v for s in specs for v in s.variables), 1)}
-    return (
-        session.table("variables", VARIABLE_COLUMNS, _variable_rows(schema, delivery, specs, numbers)),
-        session.table("values", VALUE_COLUMNS, _value_rows(vocabulary, specs, numbers)),
+) -> Tables:
+    """Return a partner's mapping as tables."""
+    rules = _rules(session, delivery, specs)
+    return Tables(
+        session.table("variables", VARIABLE_COLUMNS, _variable_rows(schema, delivery, specs, rules)),
+        session.table("values", VALUE_COLUMNS, _value_rows(vocabulary, delivery, specs, rules)),
         session.table("codes", CODE_COLUMNS, _code_rows(vocabulary, specs)),
+        rules,
     )
 
 
+def _rules(session: Session, delivery: Delivery, specs: Sequence[Spec]) -> Rules:
+    """Number the lists of lines that a cell may be read by: its variable's, those of its value row as well, or none."""
+    listed: list[tuple[str, ...]] = [(), *((dictionary_line(delivery.partner, v),) for v in delivery.variables)]
+    for v in (v for spec in specs for v in spec.variables):
+        own = _own_lines(delivery.partner, v)
+        listed += [own, *((*own, *_value_lines(rows)) for rows in v.values.values())]
+    numbers = {lines: number for number, lines in enumerate(dict.fromkeys(listed))}
+    order = {line: number for number, line in enumerate(sorted({line for lines in numbers for line in lines}))}
+    rows = [
+        (number, *((order[lines[0]], order[lines[-1]]) if lines else (None, None)), list(lines))
+        for lines, number in numbers.items()
+    ]
+    texts = session.table("lines", {"line": pa.int64(), "rule": pa.string()}, [(n, text) for text, n in order.items()])
+    return Rules(numbers, session.table("rules", RULE_COLUMNS, rows), texts)
+
+
+def dictionary_line(partner: Partner, variable: Variable) -> str:
+    """Return the line of the dictionary that says what a column is for."""
+    return f"{partner.name}/{DICTIONARY}:{variable.line}"
+
+
+def _own_lines(partner: Partner, v: Variable) -> tuple[str, ...]:
+    """Return the lines that a variable's cells are read by: the dictionary's, and the concept rows of the variable."""
+    loads = [c for c in v.concepts if c.loads_as in ("concept", "broad")]
+    return (dictionary_line(partner, v), *_references(partner.name, [*loads, *v.unloaded]))
+
+
+def _value_lines(rows: Sequence[ConceptRow]) -> list[str]:
+    return _references(rows[0].subject_id.partition(":")[0], rows)
+
+
 def _variable_rows(
-    schema: Schema, delivery: Delivery, specs: Sequence[Spec], numbers: Mapping[tuple[str, str], int]
+    schema: Schema, delivery: Delivery, specs: Sequence[Spec], rules: Rules
 ) -> Iterable[tuple[Any, ...]]:
     for spec in specs:
         cls = schema[spec.record_class]
@@ -113,16 +178,15 @@ def _variable_rows(
             field = cls.field(v.field) if cls.has(v.field) else None
             loads = [c for c in v.concepts if c.loads_as in ("concept", "broad")]
             yield (
-                v.table,
-                v.column,
-                numbers[v.table, v.column],
+                delivery.number(v),
                 spec.number,
                 spec.record_class,
                 v.field,
                 v.qualifier,
                 _reads(schema, v),
-                field.reader if field and not v.qualifier else "",
+                reader_of(schema, v),
                 v.format.vocabulary if v.format.kind == "codes" else "",
+                _code_set(spec, v),
                 v.format.pattern,
                 delivery.partner.tables[v.table].decimal == ",",
                 delivery.partner.tables[v.table].thousands,
@@ -132,7 +196,8 @@ def _variable_rows(
                 _deniable(v),
                 _constant_factor(schema, spec, v),
                 v.unit or None,
-                v.at,
+                delivery.numbers[v.table, v.at] if v.at not in ("", "index") else None,
+                v.at == "index",
                 v.is_lead,
                 v.field in ("concept", "present") or bool(loads),
                 [c.concept_id for c in loads],
@@ -142,12 +207,22 @@ def _variable_rows(
                 v.format.true,
                 v.format.false,
                 v.format.third,
-                [
-                    f"{delivery.partner.name}/{DICTIONARY}:{v.line}",
-                    *_references(delivery.partner.name, [*loads, *v.unloaded]),
-                ],
+                rules.number(*_own_lines(delivery.partner, v)),
                 "" if v.concepts or not v.unloaded else v.unloaded[0].status,
             )
+
+
+def reader_of(schema: Schema, variable: Variable) -> str:
+    """Return the reader that a variable's texts are for (ISCN, HGVS), or nothing."""
+    cls = schema[variable.record_class]
+    return cls.field(variable.field).reader if cls.has(variable.field) and not variable.qualifier else ""
+
+
+def _code_set(spec: Spec, variable: Variable) -> str | None:
+    """Return which of the code table's texts a variable's cells may be."""
+    if variable.qualifier == "unit":
+        return "unit"
+    return f"{variable.format.vocabulary}/{spec.record_class}" if variable.format.kind == "codes" else None
 
 
 def _deniable(variable: Variable) -> list[int]:
@@ -193,24 +268,24 @@ def _references(partner: str, rows: Iterable[ConceptRow]) -> list[str]:
 
 
 def _value_rows(
-    vocabulary: Vocabulary, specs: Sequence[Spec], numbers: Mapping[tuple[str, str], int]
+    vocabulary: Vocabulary, delivery: Delivery, specs: Sequence[Spec], rules: Rules
 ) -> Iterable[tuple[Any, ...]]:
     for spec in specs:
         for v in spec.variables:
+            own = _own_lines(delivery.partner, v)
             for text, rows in v.values.items():
                 loading = [r for r in rows if r.status == "loads"]
                 named = [r for r in loading if r.loads_as in ("concept", "broad")]
                 state = "loads" if loading else min(r.status for r in rows)
-                partner = rows[0].subject_id.partition(":")[0]
                 yield (
-                    numbers[v.table, v.column],
+                    delivery.number(v),
                     text,
                     state,
                     [r.concept_id for r in named] or None,
                     next((r.concept_id for r in loading if r.loads_as == "value"), None),
                     next((_ucum(r, vocabulary) for r in loading if r.loads_as == "unit"), None),
                     any(r.loads_as == "broad" for r in named),
-                    _references(partner, rows),
+                    rules.number(*own, *_value_lines(rows)),
                 )
 
 

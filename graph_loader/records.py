@@ -8,11 +8,11 @@ from typing import Final
 import ibis
 import pyarrow as pa
 
-from haemony.engine.plan import both, choose, digest, gathered, joined, no, numbered, texts, union
+from haemony.engine.plan import both, choose, digest, gathered, joined, no, numbered, union
 from haemony.engine.session import Column, Session, Table
 from haemony.graph_loader.facts import Facts, patient_id
 from haemony.graph_loader.instances import ENGINE_TYPES
-from haemony.graph_loader.mapping_tables import Spec
+from haemony.graph_loader.mapping_tables import Rules, Spec
 from haemony.graph_loader.read import ROW
 from haemony.graph_loader.rows import Delivery
 from haemony.mappings.model import Link
@@ -22,6 +22,9 @@ from haemony.ontology.vocabulary import Vocabulary
 #: What a record carries beside the fields of its class.
 BEFORE: Final = ("id", "patient", "dataset")
 AFTER: Final = ("sources", "mappings", "disputed", "flags", "hash")
+
+#: The folder, within the session's, where the record tables stand.
+RECORDS: Final = "records"
 
 LINK_NONE, LINK_SEVERAL, DUPLICATE_ROW, PANEL_SILENT = "link-none", "link-several", "duplicate-row", "panel-silent"
 #: A karyotype of which something was not understood: what it does not say is not negative.
@@ -70,36 +73,27 @@ def _tied(delivery: Delivery, spec: Spec, link: Link, facts: Facts, instances: T
     return tied.join(facts.members, "instance").select("fact", "patient", "tie").distinct()
 
 
+def with_origins(facts: Table, cls: RecordClass, links: Table, origins: Table, flags: Table) -> Table:
+    """Add to the facts of a class the records that they belong to, the cells and lines they stand on, their flags."""
+    for field in (f for f in cls.fields if f.role == "link"):
+        here = links.filter(links.field == field.name).select("fact", **{field.name: links.target})
+        facts = facts.left_join(here, "fact").drop("fact_right")
+    return facts.left_join(origins, "fact").drop("fact_right").left_join(_flags(flags), "fact").drop("fact_right")
+
+
 def make_records(
-    session: Session,
-    cls: RecordClass,
-    facts: Table,
-    sources: Table,
-    links: Table,
-    flags: Table,
-    delivery: Delivery,
-    vocabulary: Vocabulary,
-    schema: Schema,
+    session: Session, cls: RecordClass, table: Table, partner: str, vocabulary: Vocabulary, schema: Schema
 ) -> Table:
     """Make the record table of a class from its facts, in the columns that ``docs/architecture.md`` lists."""
-    mine = links.filter(links["class"] == cls.name)
-    table = facts
-    for field in cls.fields:
-        if field.role == "link":
-            here = mine.filter(mine.field == field.name).select("fact", **{field.name: mine.target})
-            table = table.left_join(here, "fact").drop("fact_right")
-    table = (
-        table.left_join(_listed(sources), "fact").drop("fact_right").left_join(_flags(flags), "fact").drop("fact_right")
-    )
     table = table.mutate(**_derived(session, cls, table, vocabulary))
     table = table.mutate(**{f.name: no(engine_type(f)) for f in cls.fields if f.name not in table.columns})
     table = table.mutate(**_shared_ids(cls, table, schema))
     fields = [f.name for f in cls.fields]
-    empty = texts()
+    empty = ibis.literal([], "array<string>")
     pseudonym = table.patient
     table = table.mutate(
-        patient=patient_id(delivery.partner.name, pseudonym),
-        dataset=ibis.literal(delivery.partner.name),
+        patient=patient_id(partner, pseudonym),
+        dataset=ibis.literal(partner),
         sources=table.sources.fill_null(empty),
         mappings=table.mappings.fill_null(empty),
         flags=table.flags.fill_null(empty),
@@ -113,7 +107,7 @@ def make_records(
     table = table.mutate(hash=digest(content))
     table = table.mutate(**{f: table[f].cast(engine_type(cls.field(f))) for f in fields})
     kept = table.select(*BEFORE, *fields, *AFTER)
-    return session.lay(kept, f"records/{cls.name}")
+    return session.lay_file(kept, f"{RECORDS}/{cls.name}")
 
 
 def engine_type(field: Field) -> str:
@@ -131,14 +125,17 @@ def _as_text(field: Field, column: Column) -> Column:
     return joined(column, ",") if field.many else column.cast("string")
 
 
-def _listed(sources: Table) -> Table:
-    """Gather the cells and the mapping rows that each fact stands on."""
-    cell = ibis.literal(":").join([sources["table"], sources.row.cast("string"), sources.column])
-    cells = sources.mutate(cell=cell)
-    listed = cells.group_by("fact").agg(sources=gathered(cells.cell))
-    rows = sources.select("fact", mapping=sources.mappings.unnest()).distinct()
-    rows = rows.group_by("fact").agg(mappings=gathered(rows.mapping))
-    return listed.left_join(rows, "fact").drop("fact_right")
+def listed(sources: Table, places: Table, rules: Rules) -> Table:
+    """Gather the cells and the lines of the mapping that each fact stands on: (fact, sources, mappings)."""
+    cells = sources.join(places, "variable")
+    cell = ibis.literal(":").join([cells["table"], cells.row.cast("string"), cells.column])
+    facts = cells.group_by("fact").agg(sources=gathered(cell), rules=gathered(cells.rule))
+    # Many facts stand on the same few rules: their lines are gathered once.
+    sets = facts.select("rules").distinct()
+    lines = sets.select("rules", rule=sets.rules.unnest()).join(rules.table.select("rule", "mappings"), "rule")
+    lines = lines.select("rules", mapping=lines.mappings.unnest()).distinct()
+    lines = lines.group_by("rules").agg(mappings=gathered(lines.mapping))
+    return facts.left_join(lines, "rules").select("fact", "sources", "mappings")
 
 
 def _flags(flags: Table) -> Table:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import ibis
+import pyarrow as pa
 
 from haemony.engine.plan import choose, days_between, no, scaled, to_date, to_decimal, to_long, trimmed, union, whole
 from haemony.engine.session import Column, Session, Table
@@ -29,10 +30,15 @@ INDEX_DATE: Final = "haemony_index_date"
 
 @dataclass(frozen=True)
 class Delivery:
-    """A delivery ready to be read cell by cell."""
+    """A delivery ready to be read cell by cell.
+
+    While plans run, a cell is the number of its column (``numbers``: one for each table and column) and its row.
+    ``days`` has (variable, row, day), ``unreadable`` (variable, row).
+    """
 
     partner: Partner
     variables: tuple[Variable, ...]
+    numbers: Mapping[tuple[str, str], int]
     tables: Mapping[str, Table]
     roster: Table
     days: Table
@@ -42,6 +48,16 @@ class Delivery:
     def of(self, table: str) -> list[Variable]:
         """Return the variables of one table."""
         return [v for v in self.variables if v.table == table]
+
+    def number(self, variable: Variable) -> int:
+        """Return the number of a column."""
+        return self.numbers[variable.table, variable.column]
+
+    def places(self, session: Session) -> Table:
+        """Return (variable, table, file, column): what the numbers of columns stand for."""
+        rows = [(n, table, self.partner.tables[table].file, column) for (table, column), n in self.numbers.items()]
+        columns = {"variable": pa.int64(), "table": pa.string(), "file": pa.string(), "column": pa.string()}
+        return session.table("rows/places", columns, rows)
 
 
 @dataclass(frozen=True)
@@ -69,9 +85,11 @@ def prepare(
         rows = _with_index_date(_with_fate(table, roster, is_roster=name == partner.patients), dates)
         tables[name] = session.lay(rows, f"rows/table.{name}")
     wanted = time_columns(schema, partner, variables)
-    days = session.lay(_days(partner, variables, tables, wanted), "rows/days")
-    unreadable = session.lay(_unreadable(partner, variables, tables, wanted), "rows/unreadable")
-    return Delivery(partner, tuple(variables), tables, roster.filter(roster.times == 1), days, unreadable, landed)
+    numbers = {(v.table, v.column): number for number, v in enumerate(variables, 1)}
+    days = session.lay(_days(partner, variables, tables, wanted, numbers), "rows/days")
+    unreadable = session.lay(_unreadable(partner, variables, tables, wanted, numbers), "rows/unreadable")
+    once = roster.filter(roster.times == 1)
+    return Delivery(partner, tuple(variables), numbers, tables, once, days, unreadable, landed)
 
 
 def _with_derived(table: Table, spec: TableSpec) -> Table:
@@ -139,16 +157,20 @@ def _with_index_date(rows: Table, dates: Table | None) -> Table:
 
 
 def _days(
-    partner: Partner, variables: Sequence[Variable], tables: Mapping[str, Table], wanted: Mapping[str, Sequence[str]]
+    partner: Partner,
+    variables: Sequence[Variable],
+    tables: Mapping[str, Table],
+    wanted: Mapping[str, Sequence[str]],
+    numbers: Mapping[tuple[str, str], int],
 ) -> Table:
-    """Return (table, row, column, day) for every column that is a point in time."""
+    """Return (variable, row, day) for every column that is a point in time."""
     parts = []
     for name, columns in wanted.items():
         mine = tuple(v for v in variables if v.table == name)
         rows, clock = tables[name], Clock(mine, partner.tables[name], partner.index.relative)
         wide = rows.select(ROW, **{c: day_of(rows, c, clock).cast("int64") for c in columns})
-        long = to_long(wide, columns, [ROW])
-        parts.append(long.select(table=ibis.literal(name), row=long[ROW], column="column", day="text"))
+        long = to_long(wide, {c: numbers[name, c] for c in columns}, [ROW])
+        parts.append(long.select("variable", row=long[ROW], day="text"))
     if parts:
         return union(parts)
     some = next(iter(tables.values()))
@@ -167,9 +189,13 @@ def delivered_date(text: Column, pattern: str) -> Column:
 
 
 def _unreadable(
-    partner: Partner, variables: Sequence[Variable], tables: Mapping[str, Table], wanted: Mapping[str, Sequence[str]]
+    partner: Partner,
+    variables: Sequence[Variable],
+    tables: Mapping[str, Table],
+    wanted: Mapping[str, Sequence[str]],
+    numbers: Mapping[tuple[str, str], int],
 ) -> Table:
-    """Return (table, row, column) for the filled cells of context columns that should be times and are none."""
+    """Return (variable, row) for the filled cells of context columns that should be times and are none."""
     times = {(table, column) for table, columns in wanted.items() for column in columns}
     times |= {partner.index.date} if partner.index.date else set()
     parts = []
@@ -179,12 +205,12 @@ def _unreadable(
         dated = v.format.kind == "date"
         read = delivered_date(text, v.format.pattern) if dated else to_decimal(text, spec.decimal, spec.thousands)
         bad = rows.filter(text.notnull() & read.isnull())
-        parts.append(bad.select(table=ibis.literal(v.table), row=bad[ROW], column=ibis.literal(v.column)))
+        parts.append(bad.select(variable=ibis.literal(numbers[v.table, v.column], "int64"), row=bad[ROW]))
     return union(parts) if parts else _none(next(iter(tables.values())))
 
 
 def _none(some: Table) -> Table:
-    return some.filter(ibis.literal(False)).select(table=ibis.literal(""), row=some[ROW], column=ibis.literal(""))
+    return some.filter(ibis.literal(False)).select(variable=ibis.literal(0, "int64"), row=some[ROW])
 
 
 def time_columns(schema: Schema, partner: Partner, variables: Sequence[Variable]) -> dict[str, list[str]]:

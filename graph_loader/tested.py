@@ -32,36 +32,34 @@ def absences(session: Session, delivery: Delivery, cells: Table) -> Table:
     absent = false.select(
         "class",
         "patient",
-        "table",
-        "row",
-        "column",
         "variable",
-        "mappings",
+        "row",
+        "rule",
         day=false.start_day,
         concept=false.concepts.unnest(),
     )
     under_panels = _patients_of_columns(delivery)
     if under_panels is not None:
-        columns = under_panels.select("table", "column").distinct().mutate(covered=ibis.literal(True))
-        absent = absent.left_join(columns, ["table", "column"]).drop("table_right", "column_right")
+        columns = under_panels.select("variable").distinct().mutate(covered=ibis.literal(True))
+        absent = absent.left_join(columns, "variable").drop("variable_right")
         who = under_panels.distinct().mutate(was_tested=ibis.literal(True))
-        absent = absent.left_join(who, ["table", "column", "patient"])
+        absent = absent.left_join(who, ["variable", "patient"])
         untested = absent.covered.notnull() & absent.was_tested.isnull()
         absent = absent.mutate(state=ibis.ifelse(untested, ibis.literal(UNTESTED), ibis.literal("ok")))
     else:
         absent = absent.mutate(state=ibis.literal("ok"))
-    kept = ("class", "patient", "concept", "day", "table", "row", "column", "variable", "mappings", "state")
+    kept = ("class", "patient", "concept", "day", "variable", "row", "rule", "state")
     return session.lay(absent.select(*kept), "tested/absent")
 
 
 def _patients_of_columns(delivery: Delivery) -> Table | None:
-    """Return (table, column, patient): whom any of the panels over a flag column tested; None without such panels."""
+    """Return (variable, patient): whom any of the panels over a flag column tested; None without such panels."""
     parts = [
-        panel_patients(panel, delivery).mutate(table=ibis.literal(v.table), column=ibis.literal(v.column))
+        panel_patients(panel, delivery).mutate(variable=ibis.literal(delivery.number(v), "int64"))
         for panel in delivery.partner.panels
         for v in covered_columns(panel, delivery, flags=True)
     ]
-    return union([p.select("table", "column", "patient") for p in parts]) if parts else None
+    return union([p.select("variable", "patient") for p in parts]) if parts else None
 
 
 def covered_columns(panel: PanelSpec, delivery: Delivery, *, flags: bool) -> list[Variable]:
@@ -121,7 +119,7 @@ def covered_concepts(session: Session, panel: PanelSpec, delivery: Delivery, cel
     fixed |= {row.concept_id for v in flags for row in v.concepts if row.concept_id is not None}
     named = session.table(f"tested/panel.{panel.name}", {"concept": pa.int64()}, [(c,) for c in sorted(fixed)])
     for v in covered_columns(panel, delivery, flags=False):
-        seen = cells.filter((cells["table"] == v.table) & (cells["column"] == v.column) & (cells.state == "ok"))
+        seen = cells.filter((cells.variable == delivery.number(v)) & (cells.state == "ok"))
         named = named.union(seen.select(concept=seen.concepts.unnest())).distinct()
     return named
 
@@ -139,7 +137,12 @@ def panels(session: Session, tests: Table, patients: Table) -> tuple[Table, Tabl
 
 
 def denied(
-    session: Session, cls: str, facts: Table, absent: Table, vocabulary: Vocabulary, prefer: Sequence[str]
+    session: Session,
+    cls: str,
+    facts: Table,
+    absent: Table,
+    delivery: Delivery,
+    vocabulary: Vocabulary,
 ) -> Table:
     """Return the stated absences that contradict facts: (fact, absent cell, ``verdict``).
 
@@ -154,7 +157,11 @@ def denied(
         {"concept": pa.int64(), "concept_key": pa.string()},
         [(int(a), p) for a, p in pairs],
     )
-    ranks = [(mine["table"] == t, ibis.literal(i)) for i, t in enumerate(prefer)]
+    prefer = delivery.partner.prefer.get(cls, ())
+    ranks = [
+        (mine.variable.isin([delivery.number(v) for v in delivery.of(table)]), ibis.literal(rank))
+        for rank, table in enumerate(prefer)
+    ]
     mine = mine.mutate(absent_rank=choose(ranks, ibis.literal(UNRANKED if prefer else 0)))
     hit = mine.join(against, "concept").join(facts, ["patient", "concept_key"], rname="fact_{name}")
     if "day" in facts.columns:
@@ -167,7 +174,7 @@ def denied(
         ibis.literal("disputed"),
     )
     return session.lay(
-        hit.select("fact", "table", "row", "column", "variable", "mappings", verdict=verdict),
+        hit.select("fact", "variable", "row", "rule", verdict=verdict),
         f"tested/class.{cls}.contradictions",
     )
 

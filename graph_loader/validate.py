@@ -264,11 +264,20 @@ def _spread(job: _Job, batches: Sequence[Sequence[str]], processes: int) -> list
         return [v for found in pool.map(_run, batches) for v in found]
 
 
+def no_violations(out: Path) -> Path:
+    """Write the table of violations of a delivery that breaks no shape, or that nobody validated."""
+    _write_violations([], {}, out)
+    return out
+
+
 def _write(found: Sequence[Violation], records: Path, tables: Tables, out: Path) -> None:
+    _write_violations(found, _origins({v.record_id for v in found}, records, tables), out)
+
+
+def _write_violations(found: Sequence[Violation], origin: Mapping[str, Mapping[str, list[str]]], out: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    origin = _origins({v.record_id for v in found}, records, tables)
     columns: dict[str, list[Any]] = {a: [getattr(v, "cls" if a == "class" else a) for v in found] for a in ATTRIBUTES}
     columns |= {name: [origin.get(v.record_id, {}).get(name, []) for v in found] for name in LISTS}
     types = {a: pa.string() for a in ATTRIBUTES} | {name: pa.list_(pa.string()) for name in LISTS}

@@ -142,7 +142,7 @@ def _write(path: Path, graph: GraphTables, buffer_pool_size: int) -> None:
     connection = ladybug.Connection(database)
     try:
         # One transaction: each COPY of its own would write a checkpoint of its own.
-        for statement in ("BEGIN TRANSACTION", *_statements(graph), "COMMIT"):
+        for statement in ("BEGIN TRANSACTION", *statements(graph), "COMMIT"):
             connection.execute(statement).close()
         _check_counts(connection, graph)
         connection.execute("CHECKPOINT").close()
@@ -153,7 +153,8 @@ def _write(path: Path, graph: GraphTables, buffer_pool_size: int) -> None:
         database.close()
 
 
-def _statements(graph: GraphTables) -> Iterator[str]:
+def statements(graph: GraphTables) -> Iterator[str]:
+    """Return the statements that make the tables of a graph and fill them from their files."""
     for node in graph.nodes:
         yield f"CREATE NODE TABLE `{node.label}`({_columns(node.properties)}, PRIMARY KEY(`id`))"
     for type_, group in _by_type(graph):

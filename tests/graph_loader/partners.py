@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from haemony.engine.session import Engine, Session, Table, open_session
 from haemony.graph_loader.harmonise import account, harmonise
+from haemony.graph_loader.read import ROW
 from haemony.mappings.model import Partner
 from haemony.mappings.partner import read_partner
 from haemony.ontology.schema import Schema, read_schema
@@ -134,6 +135,9 @@ def run(
         book, fates = account(session, result, none, tolerated)
         records = {name: dicts(session, table) for name, table in result.records.items()}
         tables = [dicts(session, t) for t in (book, fates, result.panels, result.tested)]
+        landed = {name: {r[ROW]: r for r in dicts(session, t.table)} for name, t in result.delivery.landed.items()}
+        for cell in tables[1]:
+            cell["text"] = landed[cell["table"]][cell["row"]][cell["column"]]
     return Run(partner, data, records, *tables)
 
 
