@@ -18,7 +18,8 @@ check: $(VENV)/.dev package  ## style, types, layers, and the package as others 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --explicit-package-bases tests benchmarks docs/figures.py
+	$(BIN)/mypy --explicit-package-bases tests docs/figures.py
+	MYPYPATH=benchmarks $(BIN)/mypy --explicit-package-bases benchmarks
 	$(BIN)/lint-imports
 
 package: $(VENV)/.dev  ## sdist → wheel → an environment outside the checkout

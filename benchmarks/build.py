@@ -222,7 +222,7 @@ class Row:
     cells: int = 0
 
     def median(self, what: str) -> float:
-        return statistics.median(getattr(cost, what) for cost in self.costs)
+        return float(statistics.median(getattr(cost, what) for cost in self.costs))
 
 
 def run(patients: int, options: argparse.Namespace, work: Path) -> tuple[list[Row], str]:

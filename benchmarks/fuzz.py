@@ -29,11 +29,11 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from haemony.demo.generate import CENTRES, generate
 from haemony.engine.errors import HaemonyError
-from haemony.engine.session import Session
+from haemony.engine.on_duckdb import DuckDBSession as Session
 from haemony.graph_loader.harmonise import account, harmonise
 from haemony.mappings.model import Partner, TableSpec
 from haemony.mappings.partner import BUNDLED, find_partners, read_partner
@@ -47,10 +47,11 @@ SECRET = "the secret of a fuzzer, long enough"
 #: A key must be so long before its appearance in a message can be told from chance.
 KEY_LENGTH = 5
 JUNK = (
-    "", " ", "NULL", "n/a", "-", "?", "0", "-1", "1e999", "1E-400", "9" * 40, "0x10", "1_000", "1,5", "1.5", "1.234,5",
-    "<0.1", "> 500", "NaN", "inf", "\u0664\u0662", "31.02.2020", "2020-13-01", "00/00/0000", "Infinity", "=1+1",
-    "'; DROP TABLE x;--", "\u2603", "\U0001f600", "\u00a0", "\u200b", "\ufeff", "e\u0301", "a" * 50_000, "TRUE",
-    "x\ty", '"', '""', "a;b", "a,b", "{}", "$1", "%s", "\\", "\\N", "p.R882H", "46,XX[20]", "47,XY,+8,t(8;21", "()[]//", "c.1A>", "\x07", "\x1f", "\u2400",
+    "", " ", "NULL", "n/a", "-", "?", "0", "-1", "1e999", "1E-400", "9" * 40, "0x10", "1_000", "1,5", "1.5",
+    "1.234,5", "<0.1", "> 500", "NaN", "inf", "\u0664\u0662", "31.02.2020", "2020-13-01", "00/00/0000", "Infinity",
+    "=1+1", "'; DROP TABLE x;--", "\u2603", "\U0001f600", "\xa0", "\u200b", "\ufeff", "e\u0301", "a" * 50_000, "TRUE",
+    "x\ty", '"', '""', "a;b", "a,b", "{}", "$1", "%s", "\\", "\\N", "p.R882H", "46,XX[20]", "47,XY,+8,t(8;21",
+    "()[]//", "c.1A>", "\x07", "\x1f", "\u2400",
 )  # fmt: skip
 DEMO = tuple(CENTRES)
 
@@ -104,7 +105,7 @@ Damage = Callable[[random.Random, Path, TableSpec, Path], None]
 
 def _rows(path: Path, table: TableSpec) -> list[list[str]]:
     text = path.read_bytes().decode(table.encoding, errors="replace")
-    quoting = csv.QUOTE_MINIMAL if table.quote else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if table.quote else csv.QUOTE_NONE
     return list(
         csv.reader(text.splitlines(), delimiter=table.separator, quotechar=table.quote or None, quoting=quoting)
     )
@@ -419,7 +420,7 @@ def _counted(partner: Partner, data: Path) -> dict[str, int | None]:
             counted[name] = None
             continue
         encoding = "utf-8-sig" if table.encoding.lower() in ("utf-8", "utf8") else table.encoding
-        quoting = csv.QUOTE_MINIMAL if table.quote else csv.QUOTE_NONE
+        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if table.quote else csv.QUOTE_NONE
         with path.open(encoding=encoding, newline="", errors="replace") as file:
             lines = csv.reader(file, delimiter=table.separator, quotechar=table.quote or None, quoting=quoting)
             rows = [row for row in lines if row]
@@ -481,7 +482,7 @@ def main() -> int:
     for title, of in (("damage", lambda o: o.damage.split("+")), ("partner", lambda o: [o.partner])):
         counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
         for outcome in outcomes:
-            for key in of(outcome):  # type: ignore[no-untyped-call]
+            for key in of(outcome):
                 counts[key or "none"][outcome.verdict] += 1
         print(f"\n| {title} | refused | accounted | failed |\n| --- | --- | --- | --- |")
         for key, verdicts in sorted(counts.items()):
