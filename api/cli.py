@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from haemony import __version__
 from haemony.api.asking import cypher, queries, schema
 from haemony.api.console import Format, Steps, count, note, show, show_json, show_problems, show_rows, table
+from haemony.api.drafting import init
 from haemony.api.options import Json, Partners, settings_of, workbench_of
 from haemony.api.terms import vocabulary
 from haemony.engine.errors import HaemonyError, MappingError, Problem
@@ -140,6 +141,9 @@ def demo_data(
         return
     rows = [(name, made["patients"], file, n) for name, made in written.items() for file, n in made["rows"].items()]
     show(table(("partner", "patients", "file", "rows"), rows))
+
+
+app.command(epilog="Example: haemony init deliveries/centre_7 --name centre_7")(init)
 
 
 @app.command(epilog="Example: haemony build demo_aml --data .haemony/demo-data")

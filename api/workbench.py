@@ -90,7 +90,7 @@ class Workbench:
                 headers[name], faults = self._headers(partner, data)
                 problems += faults
         if problems:
-            with _working_folder(self.settings.build) as folder:
+            with working_folder(self.settings.build) as folder:
                 problems += [p for name in chosen for p in _broken_rows(folder / name, chosen[name], headers[name])]
             in_mappings = all(p.file.endswith((".tsv", ".yaml")) for p in problems)
             raise (MappingError if in_mappings else DeliveryError)(dict.fromkeys(problems))
@@ -155,7 +155,7 @@ def _broken_rows(folder: Path, partner: Partner, headers: Mapping[str, Header]) 
 
 
 @contextmanager
-def _working_folder(build_folder: Path) -> Iterator[Path]:
+def working_folder(build_folder: Path) -> Iterator[Path]:
     """Make a private folder below the build folder for copies of what is delivered, and remove it afterwards.
 
     It is named as a build that is not complete: where this process is killed, the next build clears it away.

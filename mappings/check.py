@@ -11,13 +11,17 @@ from haemony.engine.errors import HaemonyError, Problem
 from haemony.mappings.curie import nearest
 from haemony.mappings.dictionary import Finder
 from haemony.mappings.expression import mentioned
-from haemony.mappings.model import CONCEPTS, DICTIONARY, ConceptRow, Partner, Row, Variable
+from haemony.mappings.model import CONCEPTS, DICTIONARY, TO_DECIDE, ConceptRow, Partner, Row, Variable
 from haemony.mappings.partner import extend_vocabulary, find_partners, inspect_partner, sort_problems
 from haemony.mappings.sssom import CURATED, LOADING
 from haemony.mappings.variables import Context, assumed_headers, compile_variables
 from haemony.ontology.athena import ATHENA, Athena
 from haemony.ontology.schema import Schema
 from haemony.ontology.vocabulary import Vocabulary
+
+
+#: Columns that a warning names at most.
+NAMED = 12
 
 
 class Findings(NamedTuple):
@@ -60,7 +64,8 @@ def warn(partner: Partner, vocabulary: Vocabulary, schema: Schema) -> list[Probl
     variables = compile_variables(Context(partner, vocabulary, schema), assumed_headers(partner))
     found = list(partner.warnings)
     found += (_concept(partner, row, message, advice) for row, message, advice in _concept_rows(partner, vocabulary))
-    found += (_row(partner, row.line, *rest) for row, *rest in _dictionary_rows(partner))
+    found += (_concept(partner, row, message, advice) for row, message, advice in _unreviewed(partner))
+    found += (_row(partner, row.line, *rest) for row, *rest in (*_dictionary_rows(partner), *_undecided(partner)))
     for variable in (v for v in variables if v.use == "map"):
         found += (_row(partner, variable.line, *rest) for rest in _mapped(variable))
         found += (_concept(partner, c, *rest) for c, *rest in _classes(variable, vocabulary))
@@ -80,19 +85,44 @@ def _concept_rows(partner: Partner, vocabulary: Vocabulary) -> Iterator[tuple[Co
     for row in partner.concepts:
         if row.status == "wanted":
             yield row, f"The concept {row.object_label!r} is wanted.", "Its cells wait in quarantine."
-        elif row.status == "not-loaded" and row.justification not in CURATED and not row.reviewer:
-            yield (
-                row,
-                "Nobody has reviewed this automatic row; it does not load.",
-                "Write reviewer_id once it is right.",
-            )
-        elif row.status == "not-loaded" and row.predicate not in LOADING:
+        elif row.status == "not-loaded" and not _automatic(row) and row.predicate not in LOADING:
             yield row, f"{row.predicate} does not load; its cells count as unmapped.", f"Loading: {', '.join(LOADING)}."
         dictionary = finder.find(row.table, row.variable)
-        if dictionary and dictionary.use != "map":
+        if dictionary and dictionary.use != "map" and not _automatic(row):
             yield row, f"{row.table}.{row.variable} is not mapped (use {dictionary.use}); the row does nothing.", ""
         if row.status == "loads" and row.concept_id is not None:
             yield from _concept_itself(row, vocabulary)
+
+
+def _automatic(row: ConceptRow) -> bool:
+    return row.justification not in CURATED and not row.reviewer
+
+
+def _unreviewed(partner: Partner) -> Iterator[tuple[ConceptRow, str, str]]:
+    """Yield the first automatic row of each variable that is mapped: of others, a decision on the column comes first."""
+    finder = Finder(partner.dictionary)
+    groups: dict[tuple[str, str], list[ConceptRow]] = {}
+    for row in filter(_automatic, partner.concepts):
+        groups.setdefault((row.table, row.variable), []).append(row)
+    for (table, variable), rows in groups.items():
+        dictionary = finder.find(table, variable)
+        if dictionary and dictionary.use != "map":
+            continue
+        message = "Nobody has reviewed this automatic row; it does not load."
+        if len(rows) > 1:
+            message = f"Nobody has reviewed {len(rows)} automatic rows of {table}.{variable}; they do not load."
+        yield rows[0], message, "Write reviewer_id once it is right."
+
+
+def _undecided(partner: Partner) -> Iterator[tuple[Row, str, str, str]]:
+    """Yield the first row of each table that waits for a decision, with the names of all."""
+    groups: dict[str, list[Row]] = {}
+    for row in (r for r in partner.dictionary if r.note.startswith(TO_DECIDE)):
+        groups.setdefault(row.table, []).append(row)
+    for table, rows in groups.items():
+        names = ", ".join(row.variable for row in rows[:NAMED]) + (", ..." if len(rows) > NAMED else "")
+        waiting = "1 column waits" if len(rows) == 1 else f"{len(rows)} columns wait"
+        yield rows[0], "use", f"{waiting} for a decision in {table}: {names}.", "Say map, or why not, in `note`."
 
 
 def _concept_itself(row: ConceptRow, vocabulary: Vocabulary) -> Iterator[tuple[ConceptRow, str, str]]:

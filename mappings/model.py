@@ -23,6 +23,8 @@ Column = tuple[str, str]
 FORMATS = ("csv", "xlsx", "xls", "parquet", "sas7bdat", "xpt", "sav", "por", "dta", "rdata", "rds")
 #: The three files of a partner.
 LAYOUT, DICTIONARY, CONCEPTS = "partner.yaml", "dictionary.tsv", "concepts.sssom.tsv"
+#: How the note of a dictionary row begins that waits for a person's decision.
+TO_DECIDE = "to decide"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,136 @@
+"""Sniff: how a delimited file is written, by looking at it: its encoding, separator, quotes, and the row of its header.
+
+Detectors of encodings by the frequency of letters guess wrongly on short cells in mixed case, so it is said by rule:
+what is valid UTF-8 is that; else it is one of the two encodings of western Europe.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from haemony.graph_loader.archives import open_bytes
+from haemony.mappings.model import PatientKey, TableSpec
+
+MARKS: Final = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+SEPARATORS: Final = (",", ";", "\t", "|")
+QUOTES: Final = ('"', "'", "")
+#: Lines and characters that are looked at to find the separator.
+LINES, CHARACTERS = 400, 1 << 18
+#: Share of the lines that have one width, where a file is a table.
+EVEN: Final = 0.9
+#: Lines that may stand above the header.
+ABOVE: Final = 20
+
+
+def sniff(path: Path, member: str = "") -> TableSpec | None:
+    """Say how a delimited file is written, as far as can be seen; None where it looks like no table.
+
+    The decimal mark is not looked for here: whole columns say it (``profile``).
+    """
+    encoding = encoding_of(path, member)
+    if encoding is None:
+        return None
+    lines = _lines(path, member, encoding)
+    best: tuple[float, int, str, str, int] | None = None
+    for quote in QUOTES:
+        for separator in SEPARATORS:
+            share, width, header = _evenness(lines, separator, quote)
+            if share >= EVEN and width > 1 and (best is None or (round(share, 2), width) > (round(best[0], 2), best[1])):
+                best = share, width, separator, quote, header
+    spec = TableSpec(path.stem, path.name, PatientKey(""), member=member, encoding=encoding)
+    if best is None:
+        return None
+    _, _, separator, quote, header = best
+    return replace(spec, separator=separator, quote=quote, header_row=header)
+
+
+def encoding_of(path: Path, member: str = "") -> str | None:
+    """Return the encoding of a text file: as its mark says, UTF-8 where it is valid, else what western Europe writes.
+
+    None where the file is no text.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    utf8, controls = True, 0
+    with open_bytes(path, member) as file:
+        first = file.read(1 << 20)
+        for mark, encoding in MARKS.items():
+            if first.startswith(mark):
+                return encoding
+        if first.count(0):
+            return _wide(first)
+        part = first
+        while part:
+            if utf8:
+                try:
+                    decoder.decode(part)
+                except UnicodeDecodeError:
+                    utf8 = False
+            controls += len(part) - len(part.translate(None, bytes(range(0x80, 0xA0))))
+            if 0 in part:
+                return None
+            part = file.read(1 << 20)
+    if utf8:
+        return "utf-8"
+    return "cp1252" if controls else "latin-1"
+
+
+def _wide(sample: bytes) -> str | None:
+    """Return the encoding of a text in which every other byte is 0, or None."""
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    if min(even, odd) * 20 > max(even, odd) or max(even, odd) * 3 < len(sample) // 2:
+        return None
+    return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def _lines(path: Path, member: str, encoding: str) -> list[str]:
+    """Return the first lines; the last is left out where it may be cut."""
+    with open_bytes(path, member) as file, io.TextIOWrapper(file, encoding, newline=None) as text:
+        sample = text.read(CHARACTERS).lstrip("\ufeff")
+    lines = sample.splitlines(keepends=True)
+    whole = lines if len(sample) < CHARACTERS else lines[:-1]
+    return [line for line in whole[:LINES]]
+
+
+def _evenness(lines: list[str], separator: str, quote: str) -> tuple[float, int, int]:
+    """Return the share of rows of the most frequent width, that width, and the line of the header."""
+    rows = list(_rows(lines, separator, quote))
+    widths = Counter(len(cells) for _, cells in rows)
+    if not widths:
+        return 0.0, 0, 1
+    width = max(widths, key=lambda w: (widths[w], w))
+    named = ((line, cells) for line, cells in islice(rows, ABOVE) if len(cells) in (width, width - 1))
+    header = next((line for line, cells in named if sum(map(bool, map(str.strip, cells))) * 2 > width), 0)
+    if not header:
+        return 0.0, width, 1
+    below = [cells for line, cells in rows if line > header]
+    even = sum(len(cells) == width for cells in below)
+    quoted = sum(cell[:1] == mark for _, cells in rows for cell in cells for mark in '"\'' if mark != quote)
+    share = even / len(below) if below else 1.0
+    # a mark of quoting that is left around many cells was one
+    total = sum(len(cells) for _, cells in rows)
+    return (share if quoted * 4 < total else 0.0), width, header
+
+
+def _rows(lines: list[str], separator: str, quote: str) -> Iterator[tuple[int, list[str]]]:
+    options = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
+    reader = csv.reader(lines, delimiter=separator, quotechar=quote or None, quoting=options)
+    start = 1
+    try:
+        for cells in reader:
+            if cells:
+                yield start, cells
+            start = reader.line_num + 1
+    except csv.Error:
+        return
