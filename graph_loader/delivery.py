@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -59,7 +60,7 @@ def look(
                     specs.append((path, spec))
         except (DeliveryError, UnreadableError) as error:
             left_out[name] = _why(error)
-    tables = list(_tables(session, specs, vocabulary, left_out))
+    tables = _alike(list(_tables(session, specs, vocabulary, left_out)))
     tables = _labelled(tables, said)
     linked = _linked(session, tables, left_out, key)
     return SeenDelivery(tuple(linked), left_out, tuple(name for name, found in said.items() if found))
@@ -160,6 +161,24 @@ def _tables(
         yield replace(seen, spec=replace(seen.spec, name=name), columns=tuple(labelled))
 
 
+def _alike(tables: Sequence[SeenTable]) -> list[SeenTable]:
+    """Write the files that show no mark or encoding of their own like the others."""
+    text = [t.spec for t in tables if t.spec.decimal]
+    decimal = Counter(spec.decimal for spec in text).most_common(1)
+    encoding = Counter(t.spec.encoding for t in tables if t.spec.encoding != "ascii").most_common(1)
+    done = []
+    for table in tables:
+        spec = table.spec
+        if not spec.decimal:
+            mark = decimal[0][0] if decimal and format_of(Path(spec.file), spec) == "csv" else "."
+            spec = replace(spec, decimal="." if mark == spec.separator else mark)
+        if spec.encoding == "ascii":
+            one_byte = encoding and encoding[0][0] in ("latin-1", "cp1252")
+            spec = replace(spec, encoding=encoding[0][0] if one_byte else "utf-8")
+        done.append(replace(table, spec=spec))
+    return done
+
+
 def _fault(columns: Sequence[str], rows: int) -> str:
     folded = [column.casefold() for column in columns]
     if "" in columns:
@@ -235,11 +254,31 @@ def _linked(session: Session, tables: Sequence[SeenTable], left_out: dict[str, s
             [Problem(f, None, "", f"left out: {why}") for f, why in left_out.items()]
             + [Problem("", None, "", message, advice)]
         )
-    taken = {t.spec.name for t in best[1]}
-    for table in (t for t in tables if t.spec.name not in taken):
-        part = f" ({_part(table.spec)})" if _part(table.spec) else ""
-        left_out[table.spec.file + part] = "no column names patients of the roster: say how as `patient` of a table."
-    return best[1]
+    return _through(session, best[1], [t for t in tables if t.spec.name not in {x.spec.name for x in best[1]}], left_out)
+
+
+def _through(
+    session: Session, linked: Sequence[SeenTable], others: Iterable[SeenTable], left_out: dict[str, str]
+) -> list[SeenTable]:
+    """Link tables that name samples by the table that says whose they are; leave out the rest."""
+    done = list(linked)
+    for table in others:
+        for number, sheet in enumerate(done):
+            column = next((c.name for c in sheet.columns if _names_samples(sheet, c)), "")
+            found = _key_of(session, sheet, column, table, "") if column and not sheet.through else ""
+            if found:
+                done[number] = replace(sheet, links=tuple(dict.fromkeys((*sheet.links, column))))
+                done.append(replace(table, key=found, through=(sheet.spec.name, column)))
+                break
+        else:
+            part = f" ({_part(table.spec)})" if _part(table.spec) else ""
+            why = "no column names patients of the roster: say how, as `patient` of a table."
+            left_out[table.spec.file + part] = why
+    return done
+
+
+def _names_samples(table: SeenTable, column: SeenColumn) -> bool:
+    return column.name != table.key and "key" in meanings(column.name) and column.distinct >= SINGLE * column.filled > 0
 
 
 def _person(table: SeenTable) -> set[str]:

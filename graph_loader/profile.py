@@ -209,7 +209,7 @@ def _rows_read(texts: Any, pattern: str) -> Any:
 
 
 def _number_marks(session: Session, view: str, columns: Sequence[SeenColumn]) -> dict[str, str]:
-    """Say the decimal mark of a file, and what parts its groups of digits, by the columns that hold numbers."""
+    """Say the decimal mark of a file (empty where no number has one), and what parts its groups of digits, by the columns that hold numbers."""
     votes = {".": 0, ",": 0}
     grouped: set[str] = set()
     for column in (c for c in columns if c.kind == "number"):
@@ -219,6 +219,8 @@ def _number_marks(session: Session, view: str, columns: Sequence[SeenColumn]) ->
         votes["."] += point > comma
         votes[","] += comma > point
         grouped |= {mark for mark, count in zip(CERTAIN, groups, strict=True) if count}
+    if not any(votes.values()):
+        return {"decimal": ""}
     decimal = "," if votes[","] > votes["."] else "."
     parts = sorted(grouped - {decimal})
     return {"decimal": decimal} | ({"thousands": parts[0]} if parts else {})

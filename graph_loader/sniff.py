@@ -59,10 +59,10 @@ def sniff(path: Path, member: str = "") -> TableSpec | None:
 def encoding_of(path: Path, member: str = "") -> str | None:
     """Return the encoding of a text file: as its mark says, UTF-8 where it is valid, else what western Europe writes.
 
-    None where the file is no text.
+    It is `ascii` where nothing tells; None where the file is no text.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
-    utf8, controls = True, 0
+    utf8, ascii_only, controls = True, True, 0
     with open_bytes(path, member) as file:
         first = file.read(1 << 20)
         for mark, encoding in MARKS.items():
@@ -77,12 +77,13 @@ def encoding_of(path: Path, member: str = "") -> str | None:
                     decoder.decode(part)
                 except UnicodeDecodeError:
                     utf8 = False
+            ascii_only = ascii_only and part.isascii()
             controls += len(part) - len(part.translate(None, bytes(range(0x80, 0xA0))))
             if 0 in part:
                 return None
             part = file.read(1 << 20)
     if utf8:
-        return "utf-8"
+        return "ascii" if ascii_only else "utf-8"
     return "cp1252" if controls else "latin-1"
 
 

@@ -22,6 +22,7 @@ from haemony.mappings.model import CONCEPTS, DICTIONARY, LAYOUT, TO_DECIDE, Tabl
 from haemony.mappings.seen import SeenColumn, SeenDelivery, SeenTable
 from haemony.mappings.suggestion import CLOCK, EVENT, OF_FLAGS, OF_NUMBERS, SEXES, Flags, Suggester, flags_of, listed
 from haemony.ontology.concept import Concept
+from haemony.ontology.units import canonical_unit
 from haemony.ontology.vocabulary import Vocabulary
 
 AUTOMATIC, UNKNOWN = "semapv:LexicalMatching", "semapv:UnspecifiedMatching"
@@ -92,8 +93,9 @@ def _rows(table: SeenTable, roster: bool, index: str, suggester: Suggester) -> l
     ages = [c for c in table.columns if _is_age(c)]
     age = min(ages, key=lambda c: "diag" not in f"{c.name} {c.label}".lower()).name if ages and roster else ""
     found: list[tuple[SeenColumn, _Row]] = []
+    flags = list(dict.fromkeys(f for column in table.columns if (f := flags_of(column))))
     for column in table.columns:
-        row = _certain(table, column, roster, index, age) or _suggested(column, suggester)
+        row = _certain(table, column, roster, index, age) or _suggested(column, suggester, flags)
         found.append((column, row))
     return _together(found, suggester)
 
@@ -106,7 +108,7 @@ def _is_age(column: SeenColumn) -> bool:
 def _certain(table: SeenTable, column: SeenColumn, roster: bool, index: str, age: str) -> _Row | None:
     """Return the row of a column whose use needs no decision."""
     said = meanings(column.name)
-    if column.name == table.key:
+    if column.name == table.key or column.name in table.links:
         return _Row("key")
     if roster and column.name == index:
         return _Row("context", "day 0", format=column.dates.pattern)
@@ -147,13 +149,13 @@ def _personal(column: SeenColumn, said: frozenset[str]) -> str:
     return "a text of its own in almost every row: it may identify a person" if every else ""
 
 
-def _suggested(column: SeenColumn, suggester: Suggester) -> _Row:
-    """Return a row that waits for a decision, with what the column may be."""
+def _suggested(column: SeenColumn, suggester: Suggester, siblings: Sequence[Flags]) -> _Row:
+    """Return a row that waits for a decision, with what the column may be; `siblings` are the flags of its table."""
     if column.kind == "date":
         return _Row("ignore", f"{TO_DECIDE}: {column.dates.doubt or 'a date'}", format=column.dates.pattern)
     if "sex" in meanings(column.name) and (row := _sex(column, suggester)):
         return row
-    if flags := flags_of(column):
+    if flags := flags_of(column) or _like_siblings(column, siblings):
         return _flag(column, flags, suggester)
     if column.reads & {"iscn"} or _said(column, "karyotype"):
         return _Row("ignore", f"{TO_DECIDE}: karyotypes in ISCN", "Karyotype", "iscn")
@@ -165,6 +167,12 @@ def _suggested(column: SeenColumn, suggester: Suggester) -> _Row:
     if column.kind == "number" and not column.codes:
         return _number(column, suggester)
     return _texts(column, suggester)
+
+
+def _like_siblings(column: SeenColumn, siblings: Sequence[Flags]) -> Flags | None:
+    """Return the flags of another column that hold all shared texts of this one: of a rare finding, few rows say yes."""
+    texts = set(column.shared) if column.rare < 3 and not column.codes else set()
+    return next((f for f in siblings if texts and texts <= {f.true, f.false, f.third}), None)
 
 
 def _sex(column: SeenColumn, suggester: Suggester) -> _Row | None:
@@ -181,9 +189,11 @@ def _sex(column: SeenColumn, suggester: Suggester) -> _Row | None:
 
 def _flag(column: SeenColumn, flags: Flags, suggester: Suggester) -> _Row:
     concept = suggester.of_column(column, OF_FLAGS)
+    # texts of few rows may be further answers, which no flag reads
+    more = f"; {_counted(column.rare, 'text')} of few rows not looked at" if column.rare else ""
     if concept is None:
-        return _Row("ignore", f"{TO_DECIDE}: yes or no", format=flags.format)
-    note = f"{TO_DECIDE}: yes or no, looks like {_named(concept)}"
+        return _Row("ignore", f"{TO_DECIDE}: yes or no{more}", format=flags.format)
+    note = f"{TO_DECIDE}: yes or no, looks like {_named(concept)}{more}"
     return _Row(
         "ignore", note, concept.record_class, "present", format=flags.format, of_column=("skos:exactMatch", concept)
     )
@@ -195,7 +205,9 @@ def _number(column: SeenColumn, suggester: Suggester) -> _Row:
     spread = f"mostly {column.low:g} to {column.high:g}" if column.low is not None and column.high is not None else ""
     about = [f"looks like {_named(concept)}"] if concept else ["a number"]
     about += [spread] if spread else []
-    about += ["its unit must be said"] if concept and not unit else []
+    kept = canonical_unit(concept.id) if concept else ""
+    unit = unit or ("1" if kept == "1" else "")
+    about += [f"its unit must be said{f' (kept: {kept})' if kept else ''}"] if concept and not unit else []
     note = f"{TO_DECIDE}: {'; '.join(about)}"
     if concept is None:
         return _Row("ignore", note, unit=unit)
@@ -205,17 +217,21 @@ def _number(column: SeenColumn, suggester: Suggester) -> _Row:
 
 def _texts(column: SeenColumn, suggester: Suggester) -> _Row:
     texts = listed(column)
-    rare = f"; {column.rare} texts that few rows share are not listed" if column.rare else ""
+    rare = f"; {_counted(column.rare, 'more text')}, of few rows each, not listed" if column.rare else ""
     if "unit" in column.reads and texts:
         return _Row("ignore", f"{TO_DECIDE}: units{rare}")
     if not texts:
-        many = f"{column.distinct} different texts" if column.kind == "text" else "a number"
+        many = _counted(column.distinct, "different text") if column.kind == "text" else "a number"
         return _Row("ignore", f"{TO_DECIDE}: {many}")
     record, found = suggester.of_texts(column)
     looks = f", looks like {record}" if record else ""
-    note = f"{TO_DECIDE}: {len(texts)} texts{looks}{rare}; what they mean stands in {CONCEPTS}"
+    note = f"{TO_DECIDE}: {_counted(len(texts), 'text')}{looks}{rare}; say what they mean in {CONCEPTS}"
     meant = {text: ("skos:exactMatch", found.get(text)) for text in texts}
     return _Row("ignore", note, record, "concept" if record else "", of_texts=meant)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" + ("s" if number != 1 else "")
 
 
 def _named(concept: Concept) -> str:
@@ -266,7 +282,7 @@ def _unit_column(
             tag = row.record if "#" in row.record else f"{row.record}#{number}"
             note = f"{TO_DECIDE}: the unit of {other}"
             unit = _Row("ignore", note, tag, f"{row.field}.unit", of_texts=texts)
-            spoken = row.note.replace("; its unit must be said", f"; its unit is in {name}")
+            spoken = re.sub(r"; its unit must be said.*", f"; its unit is in {name}", row.note)
             return {other: replace(row, record=tag, note=spoken), name: unit}
     return {name: replace(found[name], of_texts=texts)}
 
@@ -336,6 +352,8 @@ def _text(value: object) -> str:
     """Return a text, number or list as YAML takes it; plain words stand without quotes."""
     if isinstance(value, str) and re.fullmatch("[A-Za-z][A-Za-z0-9_.-]*", value):
         return value
+    if isinstance(value, dict):
+        return _options(value)
     if isinstance(value, tuple):
         return "[" + ", ".join(json.dumps(v, ensure_ascii=False) for v in value) + "]"
     return json.dumps(value, ensure_ascii=False)
@@ -377,6 +395,8 @@ def _table_lines(table: SeenTable, roster: bool, common: Mapping[str, object]) -
     options |= {"header_row": str(spec.header_row)} if spec.header_row > 1 else {}
     options |= {key: value for key, value in _read(spec).items() if value != defaults[key]}
     options["patient"] = table.key
+    if table.through:
+        options["patient"] = {"column": table.key, "through": ".".join(table.through)}
     if roster:
         options["at"] = "index"
     dates = [column.name for column in table.columns if column.dates.pattern and not _said(column, "birth")]

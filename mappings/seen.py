@@ -51,13 +51,19 @@ class SeenColumn:
 
 @dataclass(frozen=True)
 class SeenTable:
-    """One delivered table: how its file is written, its columns, and the column that names the patient."""
+    """One delivered table: how its file is written, its columns, and the column that names the patient.
+
+    `through` is the column of another table that leads from there to the patient; `links` are columns of this one that
+    lead so. `keys` counts the patients of a roster.
+    """
 
     spec: TableSpec
     rows: int
     columns: tuple[SeenColumn, ...]
     key: str = ""
     keys: int = 0
+    through: tuple[str, str] | None = None
+    links: tuple[str, ...] = ()
 
     def column(self, name: str) -> SeenColumn:
         """Return a column."""

@@ -65,7 +65,7 @@ class Flags:
 
 def flags_of(column: SeenColumn) -> Flags | None:
     """Return the texts of a column that says yes and no, in any of four languages or by the labels of its codes."""
-    if len(column.shared) < 2 or column.rare:
+    if len(column.shared) < 2:
         return None
     kinds: dict[str, str] = {}
     for text in column.shared:
@@ -122,7 +122,9 @@ class Suggester:
             for name in OF_TEXTS
         }
         best = max(OF_TEXTS, key=lambda name: len(by_class[name]))
-        return (best, by_class[best]) if by_class[best] else ("", {})
+        # a single abbreviation may mean anything
+        enough = max(min(2, len(texts)), len(texts) / 3)
+        return (best, by_class[best]) if len(by_class[best]) >= enough else ("", {})
 
     def unit_of(self, column: SeenColumn) -> str:
         """Return the unit that a header or label states, in UCUM; empty where neither does."""
@@ -150,6 +152,7 @@ def _ways(column: SeenColumn) -> list[str]:
     written = words(bare)
     ways = [column.name, bare, " ".join(_SIGNS.get(word, word) for word in written)]
     ways += [" ".join(written[1:])] if len(written) > 1 and len("".join(written[1:])) > 2 else []
+    ways += [" ".join(written[:-1])] if len(written) > 1 and CLOCK.fullmatch(written[-1]) else []
     label = _BRACKETS.sub("", column.label).strip()
     ways += [part for part in (column.label, label, re.split(r"[,:;]", label)[0]) if 2 < len(part) <= 80]
     return [way for way in dict.fromkeys(ways) if way]
