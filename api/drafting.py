@@ -48,7 +48,9 @@ def init(
     home = mappings / "partners" / name
     if home.exists() and any(home.iterdir()):
         advice = "Give the draft another --name, or remove the files."
-        raise HaemonyError([Problem(str(home), None, "", "the partner has files already; a draft replaces none.", advice)])
+        raise HaemonyError(
+            [Problem(str(home), None, "", "the partner has files already; a draft replaces none.", advice)]
+        )
     with working_folder(workbench.settings.build) as private, Session(private) as session:
         seen = look(session, folder, workbench.vocabulary, dictionaries=dictionary or [], key=key)
     title = (folder.resolve().name if folder.is_dir() else folder.stem).replace("_", " ")

@@ -34,7 +34,9 @@ CODES: Final = frozenset(
     "|choices calculations or slider labels|choices calculations|werte|kodierung|codierung|auspragungen|valores"
     "|codigos|codificacion|valeurs|modalites|codage".split("|")
 )
-TABLE: Final = frozenset("table|file|dataset|form|form name|sheet|tabelle|datei|tabla|fichero|archivo|fichier".split("|"))
+TABLE: Final = frozenset(
+    "table|file|dataset|form|form name|sheet|tabelle|datei|tabla|fichero|archivo|fichier".split("|")
+)
 #: A code and what it means: `1, Male`, `1 = male`, `1: male`.
 CODED: Final = re.compile(r"^\s*[\"'‘“]?([\w.+-]{1,20}?)[\"'’”]?\s*(?:=|:|,|\s[-–]\s)\s*(\S.*?)\s*$")
 PARTED: Final = (r"\||\n", ";", r",(?=\s*[\w.+-]{1,20}\s*[=:])", r"\s(?=[\w.+-]{1,20}\s*=)")

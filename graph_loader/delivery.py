@@ -85,7 +85,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _specs(path: Path, name: str) -> Iterator[TableSpec]:
-    """Yield the tables that a file may hold: the sheets of a workbook, the objects of an R file, members of an archive."""
+    """Yield the tables that a file may hold: sheets of a workbook, objects of an R file, members of an archive."""
     plain = TableSpec(path.stem, name, PatientKey(""))
     kind = "" if is_archive(path) else format_of(path, plain)
     parts = contents(path)
@@ -104,7 +104,9 @@ def _specs(path: Path, name: str) -> Iterator[TableSpec]:
                 raise UnreadableError("it looks like no table of several columns.")
             yield replace(found, file=name)
         else:
-            yield from _headed(path, replace(spec, name=f"{path.stem}_{_part(spec)}" if len(parts) > 1 else spec.name), name)
+            yield from _headed(
+                path, replace(spec, name=f"{path.stem}_{_part(spec)}" if len(parts) > 1 else spec.name), name
+            )
 
 
 def _part(spec: TableSpec) -> str:
@@ -156,7 +158,8 @@ def _tables(
         names.add(name)
         shown = peek(path, spec, 0)
         labelled = [
-            replace(c, label=shown.labels.get(c.name, ""), codes=shown.value_labels.get(c.name, {})) for c in seen.columns
+            replace(c, label=shown.labels.get(c.name, ""), codes=shown.value_labels.get(c.name, {}))
+            for c in seen.columns
         ]
         yield replace(seen, spec=replace(seen.spec, name=name), columns=tuple(labelled))
 
@@ -217,7 +220,9 @@ def _labelled(tables: Sequence[SeenTable], said: Mapping[str, Dictionary]) -> li
             if len(names & known.keys()) * 4 < len(names) and len(names & known.keys()) < 3:
                 continue
             columns = [
-                replace(c, label=c.label or known[c.name.casefold()].label, codes=c.codes or known[c.name.casefold()].codes)
+                replace(
+                    c, label=c.label or known[c.name.casefold()].label, codes=c.codes or known[c.name.casefold()].codes
+                )
                 if c.name.casefold() in known
                 else c
                 for c in columns
@@ -230,7 +235,7 @@ def _labelled(tables: Sequence[SeenTable], said: Mapping[str, Dictionary]) -> li
 
 
 def _linked(session: Session, tables: Sequence[SeenTable], left_out: dict[str, str], key: str) -> list[SeenTable]:
-    """Find the roster, the table with one row per patient, and the column of every other table that names its patients."""
+    """Find the roster (one row per patient), and the column of every other table that names its patients."""
     best: tuple[tuple[float, ...], list[SeenTable]] | None = None
     for table in tables:
         for column in _keys(table, key, tables)[:3]:
@@ -254,7 +259,9 @@ def _linked(session: Session, tables: Sequence[SeenTable], left_out: dict[str, s
             [Problem(f, None, "", f"left out: {why}") for f, why in left_out.items()]
             + [Problem("", None, "", message, advice)]
         )
-    return _through(session, best[1], [t for t in tables if t.spec.name not in {x.spec.name for x in best[1]}], left_out)
+    return _through(
+        session, best[1], [t for t in tables if t.spec.name not in {x.spec.name for x in best[1]}], left_out
+    )
 
 
 def _through(
@@ -296,7 +303,9 @@ def _keys(table: SeenTable, key: str, tables: Sequence[SeenTable]) -> list[SeenC
         single = column.distinct >= SINGLE * table.rows
         return ("key" in said, single, column.name.casefold() in shared, "rows" not in said)
 
-    fitting = [c for c in table.columns if _may_name(c) and (c.distinct >= SINGLE * c.filled or "key" in meanings(c.name))]
+    fitting = [
+        c for c in table.columns if _may_name(c) and (c.distinct >= SINGLE * c.filled or "key" in meanings(c.name))
+    ]
     return sorted(fitting, key=rank, reverse=True)
 
 

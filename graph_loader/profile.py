@@ -31,8 +31,11 @@ SAMPLE: Final = 20_000
 FITS: Final = 0.9
 #: Texts that say nothing but that there is no value; those that say why (unknown, not done) may be answers.
 MISSING: Final = frozenset(
-    "na|n/a|n.a.|n.a|#n/a|<na>|nan|null|.|..|-|--|---|?|missing|not available|not applicable|n.b.|k.a.|k. a.|o.a.|n.d."
-    "|nicht verfügbar|keine angabe|fehlend|s/d|no disponible|sin dato|sin datos|non disponible|manquant".split("|")
+    (
+        "na|n/a|n.a.|n.a|#n/a|<na>|nan|null|.|..|-|--|---|?|missing|not available|not applicable|not recorded"
+        "|n.b.|k.a.|k. a.|o.a.|n.d.|nicht verfügbar|nicht erfasst|keine angabe|fehlend"
+        "|s/d|no disponible|sin dato|sin datos|no consta|non disponible|non renseigné|manquant"
+    ).split("|")
 )
 POINT: Final = r"[+-]?[0-9]*\.[0-9]+([eE][+-]?[0-9]+)?"
 COMMA: Final = "[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?"
@@ -54,8 +57,8 @@ HGVS: Final = r"([A-Z]+_?[0-9.]+:)?[cpgn]\.\(?[A-Za-z0-9*_?+\-=\[\]>();]+"
 #: Ways to write dates, by the place of their day where two ways may be taken for each other.
 PATTERNS: Final = (
     *("yyyy-MM-dd", "yyyy/MM/dd", "yyyy.MM.dd", "yyyyMMdd", "yyyy-MM-ddTHH:mm:ss", "yyyy-MM-dd HH:mm:ss"),
-    *("dd.MM.yyyy", "d.M.yyyy", "dd.MM.yyyy HH:mm", "dd/MM/yyyy", "d/M/yyyy", "dd-MM-yyyy", "d-M-yyyy"),
-    *("dd/MM/yyyy HH:mm", "MM/dd/yyyy", "M/d/yyyy", "MM-dd-yyyy", "M-d-yyyy", "MM/dd/yyyy HH:mm"),
+    *("dd.MM.yyyy", "dd.MM.yyyy HH:mm", "dd/MM/yyyy", "dd-MM-yyyy"),
+    *("dd/MM/yyyy HH:mm", "MM/dd/yyyy", "MM-dd-yyyy", "MM/dd/yyyy HH:mm"),
     *(f"dd{s}MMM{language}{s}yyyy" for language in ("", "[de]", "[es]", "[fr]") for s in ("-", " ", "")),
     *("dd. MMM[de] yyyy", "MM/yyyy", "yyyy-MM", "MM.yyyy"),
 )
@@ -99,12 +102,19 @@ def _create(session: Session, spec: TableSpec, columns: Sequence[str]) -> int:
     """Keep a table in memory; blank cells are null."""
     texts = ", ".join(f"nullif(trim({quoted(c)}, ' \t\r\n\u00a0'), '') AS {quoted(c)}" for c in columns)
     con = session.connection.con
-    con.execute(f"CREATE OR REPLACE TABLE {quoted(spec.name)} AS SELECT {texts} FROM {quoted('delivered_' + spec.name)}")
+    con.execute(
+        f"CREATE OR REPLACE TABLE {quoted(spec.name)} AS SELECT {texts} FROM {quoted('delivered_' + spec.name)}"
+    )
     return int(con.execute(f"SELECT count(*) FROM {quoted(spec.name)}").fetchone()[0])
 
 
 def profile(
-    session: Session, view: str, spec: TableSpec, columns: Iterable[str], rows: int, readers: Mapping[str, Iterable[str]]
+    session: Session,
+    view: str,
+    spec: TableSpec,
+    columns: Iterable[str],
+    rows: int,
+    readers: Mapping[str, Iterable[str]],
 ) -> SeenTable:
     """Say what the columns of a loaded table hold; `readers` are texts that known readers take, by reader."""
     con = session.connection.con
@@ -126,12 +136,15 @@ def _column(session: Session, view: str, name: str, readers: Sequence[str]) -> S
     gone = con.execute("SELECT v, n FROM texts WHERE lower(v) IN (SELECT w FROM missing_words) ORDER BY v").fetchall()
     con.execute("DELETE FROM texts WHERE lower(v) IN (SELECT w FROM missing_words)")
     number = "|".join(("[+-]?[0-9]+", POINT, COMMA, *GROUPED.values()))
-    filled, distinct, longest, numbers, wholes, spaced = con.execute(
-        "SELECT coalesce(sum(n), 0)::BIGINT, count(*), coalesce(max(length(v)), 0), "
-        f"coalesce(sum(n) FILTER (regexp_full_match(v, '{number}')), 0)::BIGINT, "
-        "coalesce(sum(n) FILTER (regexp_full_match(v, '[+-]?[0-9]+([.,]0+)?')), 0)::BIGINT, "
-        "coalesce(sum(n * (length(v) - length(replace(v, ' ', '')))), 0)::BIGINT FROM texts"
-    ).fetchone() or (0,) * 6
+    filled, distinct, longest, numbers, wholes, spaced = (
+        con.execute(
+            "SELECT coalesce(sum(n), 0)::BIGINT, count(*), coalesce(max(length(v)), 0), "
+            f"coalesce(sum(n) FILTER (regexp_full_match(v, '{number}')), 0)::BIGINT, "
+            "coalesce(sum(n) FILTER (regexp_full_match(v, '[+-]?[0-9]+([.,]0+)?')), 0)::BIGINT, "
+            "coalesce(sum(n * (length(v) - length(replace(v, ' ', '')))), 0)::BIGINT FROM texts"
+        ).fetchone()
+        or (0,) * 6
+    )
     column = SeenColumn(
         name, "text", filled, distinct, longest, spaced / max(filled, 1) + 1, missing=tuple(text for text, _ in gone)
     )
@@ -161,7 +174,8 @@ def _range(con: Any, filled: int) -> tuple[float | None, float | None]:
         return None, None
     text = "replace(replace(v, '''', ''), ',', '.')"
     rows = con.execute(
-        f"SELECT quantile_cont(x, [0.05, 0.95]) FROM (SELECT TRY_CAST({text} AS DOUBLE) AS x, unnest(range(n)) FROM texts)"
+        "SELECT quantile_cont(x, [0.05, 0.95]) "
+        f"FROM (SELECT TRY_CAST({text} AS DOUBLE) AS x, unnest(range(n)) FROM texts)"
     ).fetchone()
     if not rows or not rows[0] or None in rows[0]:
         return None, None
@@ -183,7 +197,8 @@ def _reads(con: Any, readers: Sequence[str]) -> frozenset[str]:
 def _dates(session: Session, con: Any) -> SeenDates:
     """Say how a column's dates are written; where a day may be a month and a month a day, that nobody can tell."""
     like, total = con.execute(
-        "SELECT coalesce(sum(n) FILTER (regexp_full_match(v, $1) AND NOT regexp_full_match(v, $2)), 0), sum(n) FROM sample",
+        "SELECT coalesce(sum(n) FILTER (regexp_full_match(v, $1) AND NOT regexp_full_match(v, $2)), 0), sum(n) "
+        "FROM sample",
         [DATELIKE, r"[0-9]{1,7}|[0-9]*[.,][0-9]+|[0-9]{9,}"],
     ).fetchone()
     if like < FITS * total:
@@ -209,16 +224,17 @@ def _rows_read(texts: Any, pattern: str) -> Any:
 
 
 def _number_marks(session: Session, view: str, columns: Sequence[SeenColumn]) -> dict[str, str]:
-    """Say the decimal mark of a file (empty where no number has one), and what parts its groups of digits, by the columns that hold numbers."""
+    """Say the decimal mark of a file and what parts its groups of digits; empty where no number has a mark."""
     votes = {".": 0, ",": 0}
     grouped: set[str] = set()
     for column in (c for c in columns if c.kind == "number"):
         tests = (POINT, COMMA, *CERTAIN.values())
         sums = ", ".join(f"count(*) FILTER (regexp_full_match({quoted(column.name)}, '{test}'))" for test in tests)
         point, comma, *groups = session.connection.con.execute(f'SELECT {sums} FROM "{view}"').fetchone() or ()
-        votes["."] += point > comma
-        votes[","] += comma > point
-        grouped |= {mark for mark, count in zip(CERTAIN, groups, strict=True) if count}
+        marked = dict(zip(CERTAIN, groups, strict=True))
+        votes["."] += point + marked[","] > comma + marked["."]
+        votes[","] += comma + marked["."] > point + marked[","]
+        grouped |= {mark for mark, count in marked.items() if count}
     if not any(votes.values()):
         return {"decimal": ""}
     decimal = "," if votes[","] > votes["."] else "."

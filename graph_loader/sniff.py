@@ -43,16 +43,17 @@ def sniff(path: Path, member: str = "") -> TableSpec | None:
     if encoding is None:
         return None
     lines = _lines(path, member, encoding)
-    best: tuple[float, int, str, str, int] | None = None
+    found: list[tuple[tuple[float, int, int], str, str, int]] = []
     for quote in QUOTES:
         for separator in SEPARATORS:
             share, width, header = _evenness(lines, separator, quote)
-            if share >= EVEN and width > 1 and (best is None or (round(share, 2), width) > (round(best[0], 2), best[1])):
-                best = share, width, separator, quote, header
-    spec = TableSpec(path.stem, path.name, PatientKey(""), member=member, encoding=encoding)
-    if best is None:
+            if share >= EVEN and width > 1:
+                found.append(((round(share, 2), -header, width), separator, quote, header))
+    if not found:
         return None
-    _, _, separator, quote, header = best
+    # of equally good ways the first, as `max` takes it
+    _, separator, quote, header = max(found, key=lambda way: way[0])
+    spec = TableSpec(path.stem, path.name, PatientKey(""), member=member, encoding=encoding)
     return replace(spec, separator=separator, quote=quote, header_row=header)
 
 
@@ -101,7 +102,7 @@ def _lines(path: Path, member: str, encoding: str) -> list[str]:
         sample = text.read(CHARACTERS).lstrip("\ufeff")
     lines = sample.splitlines(keepends=True)
     whole = lines if len(sample) < CHARACTERS else lines[:-1]
-    return [line for line in whole[:LINES]]
+    return whole[:LINES]
 
 
 def _evenness(lines: list[str], separator: str, quote: str) -> tuple[float, int, int]:
@@ -117,7 +118,7 @@ def _evenness(lines: list[str], separator: str, quote: str) -> tuple[float, int,
         return 0.0, width, 1
     below = [cells for line, cells in rows if line > header]
     even = sum(len(cells) == width for cells in below)
-    quoted = sum(cell[:1] == mark for _, cells in rows for cell in cells for mark in '"\'' if mark != quote)
+    quoted = sum(cell[:1] == mark for _, cells in rows for cell in cells for mark in "\"'" if mark != quote)
     share = even / len(below) if below else 1.0
     # a mark of quoting that is left around many cells was one
     total = sum(len(cells) for _, cells in rows)

@@ -19,7 +19,6 @@ from haemony.ontology.athena import ATHENA, Athena
 from haemony.ontology.schema import Schema
 from haemony.ontology.vocabulary import Vocabulary
 
-
 #: Columns that a warning names at most.
 NAMED = 12
 
@@ -99,7 +98,7 @@ def _automatic(row: ConceptRow) -> bool:
 
 
 def _unreviewed(partner: Partner) -> Iterator[tuple[ConceptRow, str, str]]:
-    """Yield the first automatic row of each variable that is mapped: of others, a decision on the column comes first."""
+    """Yield the first automatic row of each mapped variable; of others, a decision on the column comes first."""
     finder = Finder(partner.dictionary)
     groups: dict[tuple[str, str], list[ConceptRow]] = {}
     for row in filter(_automatic, partner.concepts):

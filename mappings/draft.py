@@ -78,7 +78,9 @@ def draft_partner(name: str, title: str, seen: SeenDelivery, vocabulary: Vocabul
 
 def _index(roster: SeenTable) -> str:
     """Return the column of the roster that holds the date of diagnosis; empty where there is none for certain."""
-    found = [c.name for c in roster.columns if c.dates.pattern and "d" in c.dates.pattern and _said(c, "diagnosis date")]
+    found = [
+        c.name for c in roster.columns if c.dates.pattern and "d" in c.dates.pattern and _said(c, "diagnosis date")
+    ]
     return found[0] if len(found) == 1 else ""
 
 
@@ -170,7 +172,7 @@ def _suggested(column: SeenColumn, suggester: Suggester, siblings: Sequence[Flag
 
 
 def _like_siblings(column: SeenColumn, siblings: Sequence[Flags]) -> Flags | None:
-    """Return the flags of another column that hold all shared texts of this one: of a rare finding, few rows say yes."""
+    """Return flags of another column that hold all shared texts of this one: of a rare finding, few rows say yes."""
     texts = set(column.shared) if column.rare < 3 and not column.codes else set()
     return next((f for f in siblings if texts and texts <= {f.true, f.false, f.third}), None)
 
@@ -318,11 +320,11 @@ def _layout(name: str, title: str, seen: SeenDelivery, index: str) -> str:
     common = _common([table.spec for table in seen.tables])
     day0 = f"date: {_text(f'{roster.spec.name}.{index}')}" if index else "relative: true"
     lines = [
-        "# Drafted by `haemony init`: every line is a suggestion, for a person to correct. docs/mapping.md has the words.",
+        "# Drafted by `haemony init`: every line is a suggestion, for a person to correct. See docs/mapping.md.",
         f"partner: {name}",
         f"title: {_text(title)}",
-        "contact: \"\"  # who answers questions",
-        "licence: \"\"  # under which the data may be used",
+        'contact: ""  # who answers questions',
+        'licence: ""  # under which the data may be used',
         f"read: {_options(common)}",
         *_roster_lines(roster),
         *([] if index else ["# No date of diagnosis was recognised: times are taken as numbers since then."]),
@@ -437,9 +439,7 @@ def _concepts(partner: str, rows: Mapping[str, Sequence[tuple[SeenColumn, _Row]]
     return _tsv(lines)
 
 
-def _each_once(
-    texts: Mapping[str, tuple[str, Concept | None]]
-) -> Iterable[tuple[str, tuple[str, Concept | None]]]:
+def _each_once(texts: Mapping[str, tuple[str, Concept | None]]) -> Iterable[tuple[str, tuple[str, Concept | None]]]:
     """Return texts in the form in which cells are compared, each once."""
     return {canonical(text): meant for text, meant in reversed(texts.items())}.items()
 

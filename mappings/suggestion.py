@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from haemony.mappings.header_words import folded, words
@@ -15,8 +16,19 @@ from haemony.ontology.vocabulary import Vocabulary
 #: Classes that a column of flags, of numbers or of texts may fill, the likeliest first.
 OF_FLAGS: Final = ("Mutation", "Finding", "Treatment", "Diagnosis", "Response", "AdverseEvent")
 OF_NUMBERS: Final = ("Measurement", "Outcome")
-OF_TEXTS: Final = ("Diagnosis", "RiskGroup", "Response", "Treatment", "Finding", "Mutation", "Measurement", "AdverseEvent")
-TRUE: Final = frozenset("1 yes y true t ja j wahr si s sí verdadero oui o vrai pos positive positiv positivo positif".split())
+OF_TEXTS: Final = (
+    "Diagnosis",
+    "RiskGroup",
+    "Response",
+    "Treatment",
+    "Finding",
+    "Mutation",
+    "Measurement",
+    "AdverseEvent",
+)
+TRUE: Final = frozenset(
+    "1 yes y true t ja j wahr si s sí verdadero oui o vrai pos positive positiv positivo positif".split()
+)
 FALSE: Final = frozenset("0 no n false f nein falsch falso non faux neg negative negativ negativo negatif".split())
 THIRD: Final = frozenset(
     "unknown|not done|not tested|unbekannt|nicht untersucht|nicht durchgefuhrt|desconocido|no realizado|inconnu"
@@ -32,13 +44,14 @@ SEXES: Final[Mapping[frozenset[str], Mapping[str, int]]] = {
     frozenset({"homme", "femme"}): {"homme": 8507, "femme": 8532},
     frozenset({"mannlich", "weiblich"}): {"mannlich": 8507, "weiblich": 8532},
 }
+#: Units of time as headers and labels say them; in the singular, `year` is a date.
 TIMES: Final[Mapping[str, str]] = {
     word: unit
     for unit, names in {
-        "d": "day days tage tag dia dias jours jour",
-        "wk": "week weeks wochen semanas semaines",
-        "mo": "month months monate mes meses mois",
-        "a": "year years jahre jahr ano anos ans annees",
+        "d": "days tage tagen dias jours",
+        "wk": "weeks wochen semanas semaines",
+        "mo": "months monate monaten meses mois",
+        "a": "years jahre jahren anos ans annees",
     }.items()
     for word in names.split()
 }
@@ -165,4 +178,4 @@ def _key(text: str) -> tuple[str, ...]:
 def _after_in(label: str) -> list[str]:
     """Return the word after `in`, as in `age, in years`, and `days` at the beginning of a label."""
     said = folded(label)
-    return [b for a, b in zip(said, said[1:], strict=False) if a in ("in", "en")] + list(said[:1])
+    return [b for a, b in pairwise(said) if a in ("in", "en")] + list(said[:1])
