@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from haemony.api.console import count, note, show, show_json, table
-from haemony.api.options import Json, workbench_of
+from haemony.api.options import Json, settings_of
 from haemony.engine.errors import HaemonyError, Problem
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def init(
     as_json: Json = False,
 ) -> None:
     """Draft a partner's three files from a delivery: suggestions, for you to correct."""
-    from haemony.api.workbench import working_folder
+    from haemony.api.workbench import Workbench, working_folder
     from haemony.engine.session import Session
     from haemony.graph_loader.delivery import look
     from haemony.mappings.draft import draft_partner
@@ -42,8 +42,10 @@ def init(
     for path in (folder, *(dictionary or [])):
         if not path.exists():
             raise HaemonyError([Problem(str(path), None, "", "there is no such file or folder.")])
-    workbench = workbench_of(ctx)
-    mappings = workbench.settings.mappings or OWN_MAPPINGS
+    settings = settings_of(ctx)
+    mappings = settings.mappings or OWN_MAPPINGS
+    # the first draft makes the folder of mappings
+    workbench = Workbench(settings if mappings.is_dir() else settings.model_copy(update={"mappings": None}))
     name = _name(name, folder)
     home = mappings / "partners" / name
     if home.exists() and any(home.iterdir()):
@@ -51,7 +53,7 @@ def init(
         raise HaemonyError(
             [Problem(str(home), None, "", "the partner has files already; a draft replaces none.", advice)]
         )
-    with working_folder(workbench.settings.build) as private, Session(private) as session:
+    with working_folder(settings.build) as private, Session(private) as session:
         seen = look(session, folder, workbench.vocabulary, dictionaries=dictionary or [], key=key)
     title = (folder.resolve().name if folder.is_dir() else folder.stem).replace("_", " ")
     draft = draft_partner(name, title, seen, workbench.vocabulary, datetime.date.today().isoformat())
@@ -63,7 +65,7 @@ def init(
         show_json({"folder": str(home), "tables": about, "uses": draft.uses, "left_out": seen.left_out})
         return
     _show(seen, draft.uses, home)
-    given = "" if workbench.settings.mappings and not ctx.obj.get("mappings") else f" --mappings {mappings}"
+    given = "" if settings.mappings and not ctx.obj.get("mappings") else f" --mappings {mappings}"
     root = folder if folder.is_dir() else folder.parent
     note(f"Next: haemony{given} check {name}; haemony{given} build {name} --data {root}.")
 

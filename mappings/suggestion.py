@@ -32,7 +32,7 @@ TRUE: Final = frozenset(
 FALSE: Final = frozenset("0 no n false f nein falsch falso non faux neg negative negativ negativo negatif".split())
 THIRD: Final = frozenset(
     "unknown|not done|not tested|unbekannt|nicht untersucht|nicht durchgefuhrt|desconocido|no realizado|inconnu"
-    "|non fait|unclear|indeterminate|unk|nd|u|9|99|failed".split("|")
+    "|non fait|n u|n d|n e|n t|unclear|indeterminate|unk|nd|u|9|99|failed".split("|")
 )
 #: Two letters that tell the sexes where one of them means the other sex elsewhere: hombre and mujer, homme and femme.
 SEXES: Final[Mapping[frozenset[str], Mapping[str, int]]] = {
@@ -82,12 +82,16 @@ def flags_of(column: SeenColumn) -> Flags | None:
         return None
     kinds: dict[str, str] = {}
     for text in column.shared:
-        plain = " ".join(folded(column.codes.get(text, text)))
-        kind = "true" if plain in TRUE else "false" if plain in FALSE else "third" if plain in THIRD else ""
+        kind = _kind(text) or _kind(column.codes.get(text, ""))
         if not kind or kind in kinds:
             return None
         kinds[kind] = text
     return Flags(kinds["true"], kinds["false"], kinds.get("third", "")) if {"true", "false"} <= kinds.keys() else None
+
+
+def _kind(text: str) -> str:
+    plain = " ".join(folded(text))
+    return "true" if plain in TRUE else "false" if plain in FALSE else "third" if plain in THIRD else ""
 
 
 class Suggester:

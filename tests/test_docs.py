@@ -22,6 +22,8 @@ from haemony.ontology.schema import read_schema
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 TEXT = "\n".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
+#: Pages that are one story, on files of their own: tests/test_bring_your_data.py runs it.
+STORIES = (ROOT / "docs" / "bring_your_data.md",)
 FENCE = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
 #: What a document shows after a command that fails: how many problems there were.
 FAILED = re.compile(r"^\d+ problems?$", re.MULTILINE)
@@ -30,7 +32,8 @@ FAILED = re.compile(r"^\d+ problems?$", re.MULTILINE)
 def shown() -> list[tuple[str, str]]:
     """Return each ``$`` command of the documents with what is shown below it."""
     found: list[tuple[str, str]] = []
-    for block in FENCE.findall(TEXT):
+    told = {block for page in STORIES for block in FENCE.findall(page.read_text(encoding="utf-8"))}
+    for block in (block for block in FENCE.findall(TEXT) if block not in told):
         parts = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)
         found += zip(parts[1::2], parts[2::2], strict=True)
     return found
