@@ -35,7 +35,7 @@ def init(
 ) -> None:
     """Draft a partner's three files from a delivery: suggestions, for you to correct."""
     from haemony.api.workbench import Workbench, working_folder
-    from haemony.engine.session import Session
+    from haemony.engine.on_duckdb import DuckDBSession
     from haemony.graph_loader.delivery import look
     from haemony.mappings.draft import draft_partner
 
@@ -53,7 +53,7 @@ def init(
         raise HaemonyError(
             [Problem(str(home), None, "", "the partner has files already; a draft replaces none.", advice)]
         )
-    with working_folder(settings.build) as private, Session(private) as session:
+    with working_folder(settings.build) as private, DuckDBSession(private) as session:
         seen = look(session, folder, workbench.vocabulary, dictionaries=dictionary or [], key=key)
     title = (folder.resolve().name if folder.is_dir() else folder.stem).replace("_", " ")
     draft = draft_partner(name, title, seen, workbench.vocabulary, datetime.date.today().isoformat())

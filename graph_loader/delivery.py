@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from haemony.engine.errors import DeliveryError, Problem
-from haemony.engine.session import Session
+from haemony.engine.on_duckdb import DuckDBSession
 from haemony.graph_loader.archives import UnreadableError, is_archive
 from haemony.graph_loader.data_dictionary import PAGES, Dictionary, read_dictionary_file, read_dictionary_table
-from haemony.graph_loader.formats import contents, format_of, peek
+from haemony.graph_loader.formats import contents, format_of, named_faults, peek
 from haemony.graph_loader.profile import load, profile
 from haemony.graph_loader.sniff import sniff
 from haemony.mappings.header_words import meanings
@@ -33,7 +33,7 @@ ABOVE: Final = 10
 
 
 def look(
-    session: Session, folder: Path, vocabulary: Vocabulary, *, dictionaries: Sequence[Path] = (), key: str = ""
+    session: DuckDBSession, folder: Path, vocabulary: Vocabulary, *, dictionaries: Sequence[Path] = (), key: str = ""
 ) -> SeenDelivery:
     """Look at every file of a folder (or at one file): its tables, their columns, and the patients they share.
 
@@ -49,16 +49,16 @@ def look(
             continue
         name = path.relative_to(root).as_posix()
         try:
-            if path.suffix.lower() in PAGES:
-                said[name] = read_dictionary_file(path)
-                continue
-            for spec in _specs(path, name):
-                found = {} if is_archive(path) else read_dictionary_table(path, spec)
-                if found:
-                    said[name] = found
-                else:
-                    specs.append((path, spec))
-        except (DeliveryError, UnreadableError) as error:
+            with named_faults(TableSpec(path.name, name, PatientKey(""))):
+                if path.suffix.lower() in PAGES:
+                    said[name] = read_dictionary_file(path)
+                    continue
+                for spec in _specs(path, name):
+                    if found := {} if is_archive(path) else read_dictionary_table(path, spec):
+                        said[name] = found
+                    else:
+                        specs.append((path, spec))
+        except DeliveryError as error:
             left_out[name] = _why(error)
     tables = _alike(list(_tables(session, specs, vocabulary, left_out)))
     tables = _labelled(tables, said)
@@ -66,9 +66,7 @@ def look(
     return SeenDelivery(tuple(linked), left_out, tuple(name for name, found in said.items() if found))
 
 
-def _why(error: DeliveryError | UnreadableError) -> str:
-    if isinstance(error, UnreadableError):
-        return error.message
+def _why(error: DeliveryError) -> str:
     problem = error.problems[0]
     row = f"row {problem.row}: " if problem.row else ""
     return f"{row}{problem.message} {problem.advice}".strip()
@@ -101,7 +99,7 @@ def _specs(path: Path, name: str) -> Iterator[TableSpec]:
         if format_of(path, spec) == "csv":
             found = sniff(path, spec.member)
             if found is None:
-                raise UnreadableError("it looks like no table of several columns.")
+                raise UnreadableError("it looks like no table of several columns.", "Look at it.")
             yield replace(found, file=name)
         else:
             yield from _headed(
@@ -136,9 +134,9 @@ def _headed(path: Path, spec: TableSpec, name: str) -> Iterator[TableSpec]:
 
 
 def _tables(
-    session: Session, specs: Iterable[tuple[Path, TableSpec]], vocabulary: Vocabulary, left_out: dict[str, str]
+    session: DuckDBSession, specs: Iterable[tuple[Path, TableSpec]], vocabulary: Vocabulary, left_out: dict[str, str]
 ) -> Iterator[SeenTable]:
-    readers = {
+    readers: dict[str, Mapping[str, object]] = {
         "sex": vocabulary.codes("Gender", "Patient"),
         "gene": vocabulary.codes("HGNC", "Mutation"),
         "unit": vocabulary.unit_codes(),
@@ -151,7 +149,8 @@ def _tables(
             if fault := _fault(columns, rows):
                 left_out[spec.file] = fault
                 continue
-            seen = profile(session, f"look_{name}", spec, columns, rows, readers)
+            text = format_of(path, spec) == "csv"
+            seen = profile(session, f"look_{name}", spec, columns, rows, readers, text=text)
         except DeliveryError as error:
             left_out[spec.file] = _why(error)
             continue
@@ -173,7 +172,7 @@ def _alike(tables: Sequence[SeenTable]) -> list[SeenTable]:
     for table in tables:
         spec = table.spec
         if not spec.decimal:
-            mark = decimal[0][0] if decimal and format_of(Path(spec.file), spec) == "csv" else "."
+            mark = decimal[0][0] if decimal else "."
             spec = replace(spec, decimal="." if mark == spec.separator else mark)
         if spec.encoding == "ascii":
             one_byte = encoding and encoding[0][0] in ("latin-1", "cp1252")
@@ -234,7 +233,7 @@ def _labelled(tables: Sequence[SeenTable], said: Mapping[str, Dictionary]) -> li
 # --- who is in them --------------------------------------------------------------------------------------------------
 
 
-def _linked(session: Session, tables: Sequence[SeenTable], left_out: dict[str, str], key: str) -> list[SeenTable]:
+def _linked(session: DuckDBSession, tables: Sequence[SeenTable], left_out: dict[str, str], key: str) -> list[SeenTable]:
     """Find the roster (one row per patient), and the column of every other table that names its patients."""
     best: tuple[tuple[float, ...], list[SeenTable]] | None = None
     for table in tables:
@@ -265,7 +264,7 @@ def _linked(session: Session, tables: Sequence[SeenTable], left_out: dict[str, s
 
 
 def _through(
-    session: Session, linked: Sequence[SeenTable], others: Iterable[SeenTable], left_out: dict[str, str]
+    session: DuckDBSession, linked: Sequence[SeenTable], others: Iterable[SeenTable], left_out: dict[str, str]
 ) -> list[SeenTable]:
     """Link tables that name samples by the table that says whose they are; leave out the rest."""
     done = list(linked)
@@ -316,7 +315,7 @@ def _may_name(column: SeenColumn) -> bool:
     return plain and column.filled > 0 and not column.reads & {"sex", "gene", "unit"}
 
 
-def _key_of(session: Session, roster: SeenTable, key: str, table: SeenTable, said: str) -> str:
+def _key_of(session: DuckDBSession, roster: SeenTable, key: str, table: SeenTable, said: str) -> str:
     """Return the column of a table whose texts are the roster's keys; empty where there is none.
 
     Whole numbers are the same in many columns, so there the header has to say that it is a key.
@@ -334,7 +333,7 @@ def _key_of(session: Session, roster: SeenTable, key: str, table: SeenTable, sai
     return max(found)[1] if found else ""
 
 
-def _known(session: Session, roster: str, key: str, view: str, column: str) -> float:
+def _known(session: DuckDBSession, roster: str, key: str, view: str, column: str) -> float:
     """Return the share of a column's texts that are keys of the roster."""
     keys = f"SELECT {quoted(key)} FROM {quoted(roster)}"
     texts = f"SELECT DISTINCT {quoted(column)} AS v FROM {quoted(view)} WHERE {quoted(column)} IS NOT NULL"

@@ -16,7 +16,7 @@ import ibis
 
 from haemony.engine.dates import to_date
 from haemony.engine.errors import DeliveryError, Problem
-from haemony.engine.session import Session
+from haemony.engine.on_duckdb import DuckDBSession
 from haemony.graph_loader.delimited import Top, csv_table, private_copy, read_top, rejected_rows
 from haemony.graph_loader.formats import format_of, frame_table, named_faults, peek
 from haemony.mappings.language import quoted
@@ -66,7 +66,7 @@ PATTERNS: Final = (
 SHORT: Final = ("dd.MM.yy(1930)", "dd/MM/yy(1930)", "MM/dd/yy(1930)", "dd-MMM-yy(1930)")
 
 
-def load(session: Session, path: Path, spec: TableSpec) -> tuple[tuple[str, ...], int]:
+def load(session: DuckDBSession, path: Path, spec: TableSpec) -> tuple[tuple[str, ...], int]:
     """Keep a delivered file in the session's memory as a table of trimmed text; return its columns and its rows.
 
     The table has the name of the spec. Raises ``DeliveryError``.
@@ -81,7 +81,7 @@ def load(session: Session, path: Path, spec: TableSpec) -> tuple[tuple[str, ...]
         return columns, _create(session, spec, columns)
 
 
-def _load_text(session: Session, path: Path, spec: TableSpec, top: Top) -> int:
+def _load_text(session: DuckDBSession, path: Path, spec: TableSpec, top: Top) -> int:
     """Load delimited text; where that fails, once more from a copy in which all lines end alike."""
     for tidy in (False, True):
         try:
@@ -98,7 +98,7 @@ def _load_text(session: Session, path: Path, spec: TableSpec, top: Top) -> int:
     raise DeliveryError(faults)
 
 
-def _create(session: Session, spec: TableSpec, columns: Sequence[str]) -> int:
+def _create(session: DuckDBSession, spec: TableSpec, columns: Sequence[str]) -> int:
     """Keep a table in memory; blank cells are null."""
     texts = ", ".join(f"nullif(trim({quoted(c)}, ' \t\r\n\u00a0'), '') AS {quoted(c)}" for c in columns)
     con = session.connection.con
@@ -109,25 +109,32 @@ def _create(session: Session, spec: TableSpec, columns: Sequence[str]) -> int:
 
 
 def profile(
-    session: Session,
+    session: DuckDBSession,
     view: str,
     spec: TableSpec,
     columns: Iterable[str],
     rows: int,
     readers: Mapping[str, Iterable[str]],
+    *,
+    text: bool,
 ) -> SeenTable:
-    """Say what the columns of a loaded table hold; `readers` are texts that known readers take, by reader."""
+    """Say what the columns of a loaded table hold; `readers` are texts that known readers take, by reader.
+
+    Only `text` has marks of its own in numbers; the other formats hold numbers as such.
+    """
     con = session.connection.con
     con.execute("CREATE OR REPLACE TEMP TABLE missing_words AS SELECT unnest($1) AS w", [sorted(MISSING)])
     for name, texts in readers.items():
         con.execute(f"CREATE OR REPLACE TEMP TABLE reader_{name} AS SELECT unnest($1) AS v", [sorted(set(texts))])
     seen = tuple(_column(session, view, name, tuple(readers)) for name in columns)
-    spec = replace(spec, **_number_marks(session, view, seen)) if format_of(Path(spec.file), spec) == "csv" else spec
+    if text:
+        decimal, thousands = _number_marks(session, view, seen)
+        spec = replace(spec, decimal=decimal, thousands=thousands)
     missing = tuple(dict.fromkeys(text for column in seen for text in column.missing))
     return SeenTable(replace(spec, missing=("", *sorted(missing))), rows, seen)
 
 
-def _column(session: Session, view: str, name: str, readers: Sequence[str]) -> SeenColumn:
+def _column(session: DuckDBSession, view: str, name: str, readers: Sequence[str]) -> SeenColumn:
     con = session.connection.con
     con.execute(
         f'CREATE OR REPLACE TEMP TABLE texts AS SELECT {quoted(name)} AS v, count(*) AS n FROM "{view}" '
@@ -194,7 +201,7 @@ def _reads(con: Any, readers: Sequence[str]) -> frozenset[str]:
     return frozenset(name for name, share in zip(asked, shares, strict=True) if share >= needed.get(name, FITS))
 
 
-def _dates(session: Session, con: Any) -> SeenDates:
+def _dates(session: DuckDBSession, con: Any) -> SeenDates:
     """Say how a column's dates are written; where a day may be a month and a month a day, that nobody can tell."""
     like, total = con.execute(
         "SELECT coalesce(sum(n) FILTER (regexp_full_match(v, $1) AND NOT regexp_full_match(v, $2)), 0), sum(n) "
@@ -223,20 +230,20 @@ def _rows_read(texts: Any, pattern: str) -> Any:
     return ibis.ifelse(to_date(texts.v, pattern).notnull(), texts.n, 0).sum()
 
 
-def _number_marks(session: Session, view: str, columns: Sequence[SeenColumn]) -> dict[str, str]:
+def _number_marks(session: DuckDBSession, view: str, columns: Sequence[SeenColumn]) -> tuple[str, str]:
     """Say the decimal mark of a file and what parts its groups of digits; empty where no number has a mark."""
     votes = {".": 0, ",": 0}
     grouped: set[str] = set()
     for column in (c for c in columns if c.kind == "number"):
         tests = (POINT, COMMA, *CERTAIN.values())
         sums = ", ".join(f"count(*) FILTER (regexp_full_match({quoted(column.name)}, '{test}'))" for test in tests)
-        point, comma, *groups = session.connection.con.execute(f'SELECT {sums} FROM "{view}"').fetchone() or ()
+        counts = session.connection.con.execute(f'SELECT {sums} FROM "{view}"').fetchone()
+        point, comma, *groups = counts or (0,) * len(tests)
         marked = dict(zip(CERTAIN, groups, strict=True))
         votes["."] += point + marked[","] > comma + marked["."]
         votes[","] += comma + marked["."] > point + marked[","]
         grouped |= {mark for mark, count in marked.items() if count}
     if not any(votes.values()):
-        return {"decimal": ""}
+        return "", ""
     decimal = "," if votes[","] > votes["."] else "."
-    parts = sorted(grouped - {decimal})
-    return {"decimal": decimal} | ({"thousands": parts[0]} if parts else {})
+    return decimal, next(iter(sorted(grouped - {decimal})), "")

@@ -126,8 +126,12 @@ def _evenness(lines: list[str], separator: str, quote: str) -> tuple[float, int,
 
 
 def _rows(lines: list[str], separator: str, quote: str) -> Iterator[tuple[int, list[str]]]:
-    options = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
-    reader = csv.reader(lines, delimiter=separator, quotechar=quote or None, quoting=options)
+    reader = csv.reader(
+        lines,
+        delimiter=separator,
+        quotechar=quote or None,
+        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+    )
     start = 1
     try:
         for cells in reader:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from haemony.engine.errors import DeliveryError
-from haemony.engine.session import Session
+from haemony.engine.on_duckdb import DuckDBSession
 from haemony.graph_loader.data_dictionary import read_dictionary_file, value_labels
 from haemony.graph_loader.delivery import look
 from haemony.graph_loader.sniff import encoding_of, sniff
@@ -31,8 +33,8 @@ VOCABULARY = read_vocabulary()
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    with Session(tmp_path / "work") as session:
+def session(tmp_path: Path) -> Iterator[DuckDBSession]:
+    with DuckDBSession(tmp_path / "work") as session:
         yield session
 
 
@@ -70,7 +72,7 @@ GERMAN = {
 }
 
 
-def test_a_german_table(session: Session, tmp_path: Path) -> None:
+def test_a_german_table(session: DuckDBSession, tmp_path: Path) -> None:
     table(tmp_path / "in" / "stamm.csv", GERMAN, ";", "latin-1")
     table(tmp_path / "in" / "verlauf.csv", {"PatNr": GERMAN["PatNr"][:9], "Kontakt": ["01.02.2020"] * 9}, ";")
     seen = look(session, tmp_path / "in", VOCABULARY)
@@ -90,14 +92,14 @@ def test_a_german_table(session: Session, tmp_path: Path) -> None:
     assert "index: {event: diagnosis, date: stamm.Diagnosedatum}" in draft.files["partner.yaml"]
 
 
-def test_no_rare_or_identifying_text_is_written(session: Session, tmp_path: Path) -> None:
+def test_no_rare_or_identifying_text_is_written(session: DuckDBSession, tmp_path: Path) -> None:
     seen = look(session, table(tmp_path / "stamm.csv", GERMAN, ";"), VOCABULARY)
     text = "".join(drafted(seen)[0].files.values())
     assert not [t for t in ("Einzelfall", "Meyer", "K-00", "1941", "kurz") if t in text]
     assert "oft" in text
 
 
-def test_suggestions_are_automatic_rows(session: Session, tmp_path: Path) -> None:
+def test_suggestions_are_automatic_rows(session: DuckDBSession, tmp_path: Path) -> None:
     seen = look(
         session, table(tmp_path / "t.csv", {**GERMAN, "Antwort": ["CR", "PR", "SD", "xx"] * 10}, ";"), VOCABULARY
     )
@@ -112,7 +114,7 @@ def test_suggestions_are_automatic_rows(session: Session, tmp_path: Path) -> Non
     assert not any(r["reviewer_id"] for r in rows.values())
 
 
-def test_spanish_letters_of_the_sexes_wait_for_a_decision(session: Session, tmp_path: Path) -> None:
+def test_spanish_letters_of_the_sexes_wait_for_a_decision(session: DuckDBSession, tmp_path: Path) -> None:
     columns = {"NHC": [f"h{n}" for n in range(N)], "SEXO": ["H", "M"] * (N // 2), "EDAD": range(20, 20 + N)}
     draft, rows = drafted(look(session, table(tmp_path / "t.csv", columns), VOCABULARY))
     assert (rows["t", "SEXO"]["use"], rows["t", "SEXO"]["field"]) == ("ignore", "sex")
@@ -135,7 +137,7 @@ def test_spanish_letters_of_the_sexes_wait_for_a_decision(session: Session, tmp_
         (["03/2020", "12/2019"], "MM/yyyy", ""),
     ],
 )
-def test_patterns_of_dates(session: Session, tmp_path: Path, dates: list[str], pattern: str, doubt: str) -> None:
+def test_patterns_of_dates(session: DuckDBSession, tmp_path: Path, dates: list[str], pattern: str, doubt: str) -> None:
     columns = {"id": range(N), "seen": dates * (N // 2)}
     seen = look(session, table(tmp_path / "t.csv", columns), VOCABULARY).tables[0].column("seen")
     assert (seen.kind, seen.dates.pattern) == ("date", pattern)
@@ -171,13 +173,13 @@ def test_what_is_no_table(tmp_path: Path) -> None:
     assert sniff(tmp_path / "u.csv") is None
 
 
-def test_thousands_and_decimals(session: Session, tmp_path: Path) -> None:
+def test_thousands_and_decimals(session: DuckDBSession, tmp_path: Path) -> None:
     columns = {"id": range(N), "plt": [f"{n + 1}.234,5" for n in range(N)]}
     spec = look(session, table(tmp_path / "t.csv", columns, ";"), VOCABULARY).tables[0].spec
     assert (spec.decimal, spec.thousands) == (",", ".")
 
 
-def test_a_workbook_of_two_sheets(session: Session, tmp_path: Path) -> None:
+def test_a_workbook_of_two_sheets(session: DuckDBSession, tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     book.remove(book.worksheets[0])
     people, labs = book.create_sheet("people"), book.create_sheet("labs")
@@ -196,7 +198,7 @@ def test_a_workbook_of_two_sheets(session: Session, tmp_path: Path) -> None:
     assert fields == dict.fromkeys(("concept", "value", "value.unit"), "Measurement#test")
 
 
-def test_labels_of_spss(session: Session, tmp_path: Path) -> None:
+def test_labels_of_spss(session: DuckDBSession, tmp_path: Path) -> None:
     frame = pd.DataFrame({"id": range(N), "q1": [1.0, 2.0] * (N // 2), "q2": [0.0, 1.0] * (N // 2)})
     pyreadstat.write_sav(
         frame, tmp_path / "t.sav", column_labels=["", "Sex", "TP53"],
@@ -207,7 +209,7 @@ def test_labels_of_spss(session: Session, tmp_path: Path) -> None:
     assert (rows["t", "q2"]["record"], rows["t", "q2"]["format"]) == ("Mutation", "1|0")
 
 
-def test_a_dictionary_of_redcap(session: Session, tmp_path: Path) -> None:
+def test_a_dictionary_of_redcap(session: DuckDBSession, tmp_path: Path) -> None:
     table(
         tmp_path / "in" / "fields.csv",
         {
@@ -255,7 +257,7 @@ def test_value_labels(text: str, codes: dict[str, str]) -> None:
     assert value_labels(text) == codes
 
 
-def test_samples_lead_to_patients(session: Session, tmp_path: Path) -> None:
+def test_samples_lead_to_patients(session: DuckDBSession, tmp_path: Path) -> None:
     table(tmp_path / "in" / "people.csv", {"patient_id": range(N), "sex": ["m", "f"] * (N // 2)})
     table(tmp_path / "in" / "samples.csv", {"patient_id": range(N), "sample_id": [f"s{n}" for n in range(N)]})
     table(tmp_path / "in" / "genes.csv", {"sample_id": [f"s{n}" for n in range(N)], "TP53": [0, 1] * (N // 2)})
@@ -268,7 +270,7 @@ def test_samples_lead_to_patients(session: Session, tmp_path: Path) -> None:
     assert "#   other.csv:" in draft.files["partner.yaml"]
 
 
-def test_a_delivery_without_patients(session: Session, tmp_path: Path) -> None:
+def test_a_delivery_without_patients(session: DuckDBSession, tmp_path: Path) -> None:
     table(tmp_path / "t.csv", {"x": ["a", "a"], "y": ["c", "c"]})
     with pytest.raises(DeliveryError, match="--key"):
         look(session, tmp_path / "t.csv", VOCABULARY)
@@ -311,7 +313,7 @@ def test_every_draft_passes_the_check(
     for name in headers:
         some = data.draw(st.lists(CELLS, min_size=1, max_size=3))
         columns[name] = [some[n % len(some)] for n in range(30)]
-    with Session(home / "work") as session:
+    with DuckDBSession(home / "work") as session:
         draft, _ = drafted(look(session, table(home / "t.csv", columns), VOCABULARY))
     folder = home / "mine" / "partners" / "new"
     folder.mkdir(parents=True)
@@ -319,3 +321,18 @@ def test_every_draft_passes_the_check(
         (folder / name).write_text(text, encoding="utf-8")
     assert check(["new"], VOCABULARY, read_schema(), mappings=home / "mine").problems == []
     assert set(read_partner(folder, VOCABULARY, read_schema()).tables) == {"t"}
+
+
+def test_files_in_archives_and_files_at_fault(session: DuckDBSession, tmp_path: Path) -> None:
+    people = {"patient_id": range(N), "hb": [f"{n},5" for n in range(N)]}
+    path = table(tmp_path / "people.csv", people, ";")
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        archive.write(path, "a/people.csv")
+    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(path.read_bytes())[:-9])
+    (tmp_path / "odd.xlsx").write_bytes(b"PK\x03\x04 no workbook")
+    path.unlink()
+    seen = look(session, tmp_path, VOCABULARY)
+    spec = seen.tables[0].spec
+    assert (spec.file, spec.member, spec.separator, spec.decimal) == ("in.zip", "a/people.csv", ";", ",")
+    assert sorted(seen.left_out) == ["cut.csv.gz", "odd.xlsx"]
+    assert 'member: "a/people.csv"' in drafted(seen)[0].files["partner.yaml"]
