@@ -130,8 +130,13 @@ def profile(
     if text:
         decimal, thousands = _number_marks(session, view, seen)
         spec = replace(spec, decimal=decimal, thousands=thousands)
-    missing = tuple(dict.fromkeys(text for column in seen for text in column.missing))
+    missing = {text for column in seen for text in column.missing if _says_missing(column, text)}
     return SeenTable(replace(spec, missing=("", *sorted(missing))), rows, seen)
+
+
+def _says_missing(column: SeenColumn, text: str) -> bool:
+    """Tell whether a text means that there is no value: among many texts, a mere sign may be one (`-`: no base)."""
+    return column.kind != "text" or bool(column.shared) or any(c.isalpha() for c in text)
 
 
 def _column(session: DuckDBSession, view: str, name: str, readers: Sequence[str]) -> SeenColumn:

@@ -20,8 +20,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.delenv("HAEMONY_MAPPINGS", raising=False)
     folder = tmp_path / "Klinik Süd"
     folder.mkdir()
-    rows = [f"K{n};{'mw'[n % 2]};{40 + n};{8 + n % 7},5;{n % 2}\n" for n in range(30)]
-    (folder / "fälle.csv").write_text("PatNr;Geschlecht;Alter;Hb;NPM1\n" + "".join(rows), encoding="latin-1")
+    rows = [f"K{n};{'mw'[n % 2]};{40 + n};{8 + n % 7},5;{n % 2};{160 + n}\n" for n in range(30)]
+    (folder / "fälle.csv").write_text(
+        'PatNr;Geschlecht;Alter;Hb;NPM1;"Größe\n(cm)"\n' + "".join(rows), encoding="latin-1"
+    )
     (folder / "leer.csv").write_text("a;b\n")
     return lambda *args: CliRunner().invoke(app, list(args))
 
@@ -33,14 +35,14 @@ def test_a_draft_is_checked_and_built_as_it_is(run: Run, tmp_path: Path) -> None
     home = tmp_path / "my-mappings" / "partners" / "klinik_sud"
     assert sorted(path.name for path in home.iterdir()) == ["concepts.sssom.tsv", "dictionary.tsv", "partner.yaml"]
     checked = run("--mappings", "my-mappings", "check", "klinik_sud")
-    assert "2 columns wait for a decision in falle: Hb, NPM1." in " ".join(checked.output.split())
+    assert "3 columns wait for a decision in falle: Hb, NPM1, Größe*(cm)." in " ".join(checked.output.split())
     assert "No problems; 1 thing to look at." in checked.output
     built = run("--mappings", "my-mappings", "build", "klinik_sud", "--data", "Klinik Süd", "--json")
     assert built.exit_code == 0, built.output
     [summary] = json.loads(built.stdout)["built"]
-    print(summary)
+    assert sum(summary["cells"].values()) == 30 * 6
     answer = run("cypher", "MATCH (p:Patient) RETURN count(p), min(p.age), count(p.sex)", "--format", "csv")
-    assert answer.stdout.splitlines()[1] == "30,40,30"
+    assert answer.stdout.splitlines()[1] == "30,40.0,30"
 
 
 def test_a_row_is_turned_to_map_and_reviewed(run: Run, tmp_path: Path) -> None:
@@ -83,5 +85,5 @@ def test_what_is_wrong_is_said(run: Run, tmp_path: Path, args: tuple[str, ...]) 
 
 def test_json(run: Run) -> None:
     done = json.loads(run("init", "Klinik Süd", "--json").stdout)
-    assert done["tables"]["falle"] == {"file": "fälle.csv", "rows": 30, "columns": 5}
-    assert done["uses"] == {"key": 1, "map": 2, "to decide": 2}
+    assert done["tables"]["falle"] == {"file": "fälle.csv", "rows": 30, "columns": 6}
+    assert done["uses"] == {"key": 1, "map": 2, "to decide": 3}

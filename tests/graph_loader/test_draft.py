@@ -336,3 +336,11 @@ def test_files_in_archives_and_files_at_fault(session: DuckDBSession, tmp_path: 
     assert (spec.file, spec.member, spec.separator, spec.decimal) == ("in.zip", "a/people.csv", ";", ",")
     assert sorted(seen.left_out) == ["cut.csv.gz", "odd.xlsx"]
     assert 'member: "a/people.csv"' in drafted(seen)[0].files["partner.yaml"]
+
+
+def test_signs_that_may_be_answers_are_not_taken_for_missing(session: DuckDBSession, tmp_path: Path) -> None:
+    alleles = ["ACGT"[n % 4] * (n + 1) for n in range(N - 8)] + ["-"] * 8
+    table(tmp_path / "in" / "a.csv", {"patient_id": range(N), "ref": alleles})
+    table(tmp_path / "in" / "b.csv", {"patient_id": range(N), "hb": [".", *(f"{n}.5" for n in range(N - 1))]})
+    missing = {t.spec.name: t.spec.missing for t in look(session, tmp_path / "in", VOCABULARY).tables}
+    assert missing == {"a": ("",), "b": ("", ".")}
