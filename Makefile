@@ -11,6 +11,7 @@ demo: $(VENV)/.installed  ## make up three hospitals, build the graph, ask it fo
 	@echo
 	@echo "The command is $(BIN)/haemony; to say just haemony: . $(BIN)/activate"
 
+PYTEST ?= -n auto --dist loadfile
 test: $(VENV)/.dev  ## run the tests
 	$(BIN)/python -m pytest $(PYTEST)
 

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -466,15 +466,20 @@ def main() -> int:
     """Run, print a table by kind of damage and by partner, and every failure."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--deliveries", type=int, default=50)
+    options.add_argument("--first", type=int, default=0, help="the number of the first one")
+    options.add_argument("--log", type=Path, help="write what became of each, one JSON document a line")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--only", type=int)
     options.add_argument("--processes", type=int, default=2)
     options.add_argument("--shared", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     given = options.parse_args()
-    numbers = [given.only] if given.only is not None else list(range(given.deliveries))
+    numbers = [given.only] if given.only is not None else list(range(given.first, given.first + given.deliveries))
     outcomes = []
     for outcome in run_all(numbers, given.seed, given.shared, 1 if given.only is not None else given.processes):
         outcomes.append(outcome)
+        if given.log:
+            with given.log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(outcome)) + "\n")
         if sys.stderr.isatty() or len(outcomes) % 50 == 0:
             print(f"{len(outcomes)} done", file=sys.stderr, flush=True)
         if outcome.verdict == "FAILED":
