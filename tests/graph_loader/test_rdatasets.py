@@ -207,3 +207,17 @@ def test_progressions_are_diagnoses_of_a_later_day(
     assert len(records(mgus2, "Diagnosis", "OMOP:4149022", vocabulary)) == len(file)
     ages = [float(r["age"]) for r in mgus2.records["Patient"]]
     assert np.mean(ages) == pytest.approx(file.age.mean())
+
+
+def test_death_ends_only_the_times_that_it_is_an_event_of() -> None:
+    vocabulary = read_vocabulary()
+    competing = vocabulary.resolve("haemony:competing-event-time")
+    assert competing is not None
+    times = (
+        "time-to-plasma-cell-malignancy",
+        "time-to-platelet-recovery",
+        "time-to-acute-gvhd",
+        "cumulative-incidence-of-relapse",
+    )
+    for concept in (vocabulary.resolve(f"haemony:{time}") for time in times):
+        assert concept is not None and vocabulary.is_a(concept.id, competing.id)
