@@ -133,9 +133,9 @@ def _header_fault(columns: Sequence[str]) -> tuple[str, str] | None:
     """Return what is wrong with a header line, and what to do about it."""
     if not any(columns):
         return "the file is empty.", "Deliver it again, with a header line."
-    if odd := [number for number, name in enumerate(columns, start=1) if not name.isprintable()]:
+    if odd := [number for number, name in enumerate(columns, start=1) if "\0" in name]:
         advice = "The file may be of another encoding, or no text at all."
-        return f"the name of column {odd[0]} holds characters that cannot be printed.", advice
+        return f"the name of column {odd[0]} holds a NUL character.", advice
     if "" in columns:
         return f"column {columns.index('') + 1} has no name.", "Give it one, and a row in the dictionary."
     if doubled := sorted({name for name in columns if columns.count(name) > 1}):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import ibis
@@ -24,7 +25,7 @@ BEFORE: Final = ("id", "patient", "dataset")
 AFTER: Final = ("sources", "mappings", "disputed", "flags", "hash")
 
 #: The folder, within the session's, where the record tables stand.
-RECORDS: Final = "records"
+RECORDS: Final = Path("records")
 
 LINK_NONE, LINK_SEVERAL, DUPLICATE_ROW, PANEL_SILENT = "link-none", "link-several", "duplicate-row", "panel-silent"
 #: A karyotype of which something was not understood: what it does not say is not negative.
