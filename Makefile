@@ -6,8 +6,9 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_D
 
 .PHONY: demo test check package bench figures clean
 
+PATIENTS ?= 1500
 demo: $(VENV)/.installed  ## make up three hospitals, build the graph, ask it four questions
-	@$(BIN)/haemony demo
+	@$(BIN)/haemony demo --patients $(PATIENTS)
 	@echo
 	@echo "The command is $(BIN)/haemony; to say just haemony: . $(BIN)/activate"
 

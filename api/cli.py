@@ -114,7 +114,7 @@ def _options(
 @app.command(epilog="Example: haemony demo --patients 500")
 def demo(
     ctx: typer.Context,
-    patients: Annotated[int, typer.Option(min=3, help="Patients of all three hospitals together.")] = 2500,
+    patients: Annotated[int, typer.Option(min=3, help="Patients of all three hospitals together.")] = 1500,
     seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = 1,
     as_json: Json = False,
 ) -> None:
@@ -128,7 +128,7 @@ def demo(
 @app.command("demo-data", epilog="Example: haemony demo-data --patients 1000 --seed 7 my-data")
 def demo_data(
     folder: Annotated[Path, typer.Argument(help="Where to write.")],
-    patients: Annotated[int, typer.Option(min=3, help="Patients of all three hospitals together.")] = 2500,
+    patients: Annotated[int, typer.Option(min=3, help="Patients of all three hospitals together.")] = 1500,
     seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = 1,
     as_json: Json = False,
 ) -> None:
