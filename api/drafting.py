@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import re
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -73,6 +72,7 @@ def init(
 def _name(given: str | None, folder: Path) -> str:
     """Return the name of the partner: as given, or the folder's as far as a name may hold it."""
     from haemony.mappings.curie import TABLE_NAME
+    from haemony.mappings.header_words import without_accents
 
     if given is not None:
         if not TABLE_NAME.fullmatch(given):
@@ -80,8 +80,7 @@ def _name(given: str | None, folder: Path) -> str:
             raise HaemonyError([Problem("", None, "--name", f"{given!r} is no name.", advice)])
         return given
     text = folder.resolve().name if folder.is_dir() else folder.stem
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    name = re.sub("[^a-z0-9_-]+", "_", plain.lower()).strip("_-")
+    name = re.sub("[^a-z0-9_-]+", "_", without_accents(text).lower()).strip("_-")
     return name if name[:1].isalpha() else f"partner_{name}".rstrip("_")
 
 

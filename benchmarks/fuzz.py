@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import collections
-import csv
 import gzip
 import json
 import multiprocessing
@@ -29,11 +28,14 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
+
+import pyarrow as pa
 
 from haemony.demo.generate import CENTRES, generate
 from haemony.engine.errors import HaemonyError
 from haemony.engine.on_duckdb import DuckDBSession as Session
+from haemony.graph_loader.delimited import csv_rows
 from haemony.graph_loader.harmonise import account, harmonise
 from haemony.mappings.model import Partner, TableSpec
 from haemony.mappings.partner import BUNDLED, find_partners, read_partner
@@ -44,6 +46,8 @@ PATIENTS = 40
 #: Seconds after which a run counts as hung; a run takes a few.
 LIMIT = 300
 SECRET = "the secret of a fuzzer, long enough"
+#: How the names of delimited files end; other files are damaged as bytes.
+TEXT = (".csv", ".txt", ".tsv")
 #: A key must be so long before its appearance in a message can be told from chance.
 KEY_LENGTH = 5
 JUNK = (
@@ -91,7 +95,7 @@ def prepare(folder: Path, shared: Path) -> dict[str, Path]:
 def _cut(source: Path, target: Path, table: TableSpec, *, keep: bool) -> None:
     """Copy the head of a text file; of other formats the whole."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    if source.suffix.lower() not in (".csv", ".txt", ".tsv"):
+    if source.suffix.lower() not in TEXT:
         shutil.copyfile(source, target)
         return
     lines = source.read_bytes().splitlines(keepends=True)
@@ -105,10 +109,7 @@ Damage = Callable[[random.Random, Path, TableSpec, Path], None]
 
 def _rows(path: Path, table: TableSpec) -> list[list[str]]:
     text = path.read_bytes().decode(table.encoding, errors="replace")
-    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if table.quote else csv.QUOTE_NONE
-    return list(
-        csv.reader(text.splitlines(), delimiter=table.separator, quotechar=table.quote or None, quoting=quoting)
-    )
+    return list(csv_rows(text.splitlines(), table.separator, table.quote))
 
 
 def _save(path: Path, table: TableSpec, rows: Sequence[Sequence[str]], end: str = "\n") -> None:
@@ -324,7 +325,7 @@ def damage(number: int, seed: int, partner: Partner, data: Path) -> str:
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         table = rng.choice(sorted(partner.tables.values(), key=lambda t: t.name))
         path = data / table.file
-        text = path.suffix.lower() in (".csv", ".txt", ".tsv")
+        text = path.suffix.lower() in TEXT
         how = rng.choice(TEXT_DAMAGES if text else BINARY_DAMAGES)
         if path.is_file() and path.stat().st_size:
             how(rng, path, table, data)
@@ -373,7 +374,7 @@ def _ends(session: Session, partner: Partner, data: Path, keys: set[str]) -> tup
     schema, vocabulary = read_schema(), read_vocabulary()
     try:
         result = harmonise(session, schema, vocabulary, partner, data, SECRET)
-        nothing = session.table("nothing", _NOTHING, [])
+        nothing = session.table("nothing", {"id": pa.string(), "reason": pa.string()}, [])
         book, _ = account(session, result, nothing, 1.0)
         counted = _counted(partner, data)
         cells: collections.Counter[str] = collections.Counter()
@@ -392,19 +393,10 @@ def _ends(session: Session, partner: Partner, data: Path, keys: set[str]) -> tup
     return "accounted", ""
 
 
-def _nothing() -> dict[str, Any]:
-    import pyarrow as pa
-
-    return {"id": pa.string(), "reason": pa.string()}
-
-
-_NOTHING = _nothing()
-
-
 def _keys(partner: Partner, data: Path) -> set[str]:
     table = partner.tables[partner.patients]
     path = data / table.file
-    if table.patient.column is None or path.suffix.lower() not in (".csv", ".txt", ".tsv"):
+    if table.patient.column is None or path.suffix.lower() not in TEXT:
         return set()
     header, *rows = _rows(path, table)
     i = header.index(table.patient.column) if table.patient.column in header else 0
@@ -416,14 +408,12 @@ def _counted(partner: Partner, data: Path) -> dict[str, int | None]:
     counted: dict[str, int | None] = {}
     for name, table in partner.tables.items():
         path = data / table.file
-        if path.suffix.lower() not in (".csv", ".txt", ".tsv"):
+        if path.suffix.lower() not in TEXT:
             counted[name] = None
             continue
         encoding = "utf-8-sig" if table.encoding.lower() in ("utf-8", "utf8") else table.encoding
-        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if table.quote else csv.QUOTE_NONE
         with path.open(encoding=encoding, newline="", errors="replace") as file:
-            lines = csv.reader(file, delimiter=table.separator, quotechar=table.quote or None, quoting=quoting)
-            rows = [row for row in lines if row]
+            rows = [row for row in csv_rows(file, table.separator, table.quote) if row]
         counted[name] = (len(rows) - 1) * max(len(rows[0]), len(rows[1]) if len(rows) > 1 else 0)
     return counted
 

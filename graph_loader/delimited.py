@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
+
+import duckdb
 
 from haemony.engine.errors import Problem
 from haemony.engine.on_duckdb import DuckDBSession as Session
@@ -18,6 +20,11 @@ from haemony.engine.session import Table
 from haemony.graph_loader.archives import ARCHIVE_FAULTS, UnreadableError, is_archive, open_bytes, private_file
 from haemony.graph_loader.texts import ROW
 from haemony.mappings.model import TableSpec
+
+if TYPE_CHECKING:
+    from _csv import Reader as CsvReader
+
+T = TypeVar("T")
 
 #: Encodings that DuckDB's reader knows; others are re-encoded on the way.
 NATIVE_ENCODINGS: Final = {
@@ -77,15 +84,15 @@ def read_top(path: Path, spec: TableSpec, rows: int) -> Top:
 
 
 def _reader(lines: Iterator[str], spec: TableSpec) -> Iterator[list[str]]:
-    separator = spec.separator
-    if len(separator) > 1:
-        lines, separator = (line.replace(spec.separator, _ONE) for line in lines), _ONE
-    return csv.reader(
-        lines,
-        delimiter=separator,
-        quotechar=spec.quote or None,
-        quoting=csv.QUOTE_MINIMAL if spec.quote else csv.QUOTE_NONE,
-    )
+    if len(spec.separator) > 1:
+        return csv_rows((line.replace(spec.separator, _ONE) for line in lines), _ONE, spec.quote)
+    return csv_rows(lines, spec.separator, spec.quote)
+
+
+def csv_rows(lines: Iterable[str], separator: str, quote: str) -> CsvReader:
+    """Read lines whose cells one character separates and one, or none, quotes."""
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
+    return csv.reader(lines, delimiter=separator, quotechar=quote or None, quoting=quoting)
 
 
 def _disguise(path: Path, spec: TableSpec, otherwise: str = "Set `encoding` of the table in partner.yaml.") -> str:
@@ -137,6 +144,26 @@ def csv_table(session: Session, spec: TableSpec, path: Path, top: Top, *, tidy: 
     rows = f"SELECT {number}, * FROM read_csv({quoted(str(path))}, {listed})"
     session.sql(f'CREATE OR REPLACE TEMP VIEW "{view}" AS {rows}')
     return session.connection.table(view)
+
+
+def either_way(
+    session: Session, spec: TableSpec, path: Path, top: Top, use: Callable[[Table], T]
+) -> tuple[T, list[Problem]]:
+    """Use a delimited file; where that fails, once more from a copy in which all lines end alike.
+
+    Returns what the use gives, and the rows that were rejected. No copy of the file is left.
+    """
+    try:
+        try:
+            used = use(csv_table(session, spec, path, top))
+            if not rejected_rows(session, spec):
+                return used, []
+        except duckdb.InvalidInputException:
+            rejected_rows(session, spec)
+        used = use(csv_table(session, spec, path, top, tidy=True))
+        return used, rejected_rows(session, spec)
+    finally:
+        private_copy(session, spec).unlink(missing_ok=True)
 
 
 def private_copy(session: Session, spec: TableSpec) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,14 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from haemony.engine.errors import DeliveryError, Problem
-from haemony.engine.on_duckdb import DuckDBSession
+from haemony.engine.on_duckdb import DuckDBSession, named
 from haemony.graph_loader.archives import UnreadableError, is_archive
 from haemony.graph_loader.data_dictionary import PAGES, Dictionary, read_dictionary_file, read_dictionary_table
 from haemony.graph_loader.formats import contents, format_of, named_faults, peek
 from haemony.graph_loader.profile import load, profile
 from haemony.graph_loader.sniff import sniff
-from haemony.mappings.header_words import meanings
-from haemony.mappings.language import quoted
+from haemony.mappings.header_words import meanings, without_accents
 from haemony.mappings.model import PatientKey, TableSpec
 from haemony.mappings.seen import SeenColumn, SeenDelivery, SeenTable
 from haemony.ontology.vocabulary import Vocabulary
@@ -192,8 +190,7 @@ def _fault(columns: Sequence[str], rows: int) -> str:
 
 def _table_name(text: str, taken: Iterable[str]) -> str:
     """Return a name for a table: letters, digits and `_`, not yet taken."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    name = re.sub("[^A-Za-z0-9_-]+", "_", plain).strip("_-") or "table"
+    name = re.sub("[^A-Za-z0-9_-]+", "_", without_accents(text)).strip("_-") or "table"
     name = name if name[0].isalpha() else f"t_{name}"
     folded, number = {other.casefold() for other in taken}, 1
     unique = name
@@ -335,8 +332,8 @@ def _key_of(session: DuckDBSession, roster: SeenTable, key: str, table: SeenTabl
 
 def _known(session: DuckDBSession, roster: str, key: str, view: str, column: str) -> float:
     """Return the share of a column's texts that are keys of the roster."""
-    keys = f"SELECT {quoted(key)} FROM {quoted(roster)}"
-    texts = f"SELECT DISTINCT {quoted(column)} AS v FROM {quoted(view)} WHERE {quoted(column)} IS NOT NULL"
+    keys = f"SELECT {named(key)} FROM {named(roster)}"
+    texts = f"SELECT DISTINCT {named(column)} AS v FROM {named(view)} WHERE {named(column)} IS NOT NULL"
     found = session.connection.con.execute(f"SELECT avg((v IN ({keys}))::INT) FROM ({texts})").fetchone()
     return float(found[0]) if found and found[0] is not None else 0.0
 

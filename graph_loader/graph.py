@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from haemony.engine.errors import BuildError, Problem
+from haemony.engine.on_duckdb import named, quoted
 from haemony.graph_loader.stores.base import GraphTables, NodeTable, Property, PropertyType, RelationshipTable
 from haemony.ontology.concept import GENE_ALTERATION, Concept
 from haemony.ontology.schema import Field, RecordClass, Schema
@@ -99,10 +100,10 @@ class _Projection:
         given: set[str] = set()
         source = ""
         if paths:
-            source = f" FROM read_parquet([{', '.join(map(_text, paths))}], union_by_name = true)"
+            source = f" FROM read_parquet([{', '.join(map(quoted, paths))}], union_by_name = true)"
             given = {row[0] for row in self.sql.execute(f"DESCRIBE SELECT *{source}").fetchall()}
-        values = [f"{_name(c) if c in given else 'NULL'}::{type_} AS {_name(c)}" for c, type_ in columns.items()]
-        self.sql.execute(f"CREATE VIEW {_name('all ' + name)} AS SELECT {', '.join(values)}{source or ' WHERE false'}")
+        values = [f"{named(c) if c in given else 'NULL'}::{type_} AS {named(c)}" for c, type_ in columns.items()]
+        self.sql.execute(f"CREATE VIEW {named('all ' + name)} AS SELECT {', '.join(values)}{source or ' WHERE false'}")
 
     def _vocabulary(self) -> None:
         """Make the tables of concepts, genes and parents: what the records use, and what leads there."""
@@ -191,7 +192,7 @@ class _Projection:
         for (dataset,) in datasets:
             built = built_with(self.build, dataset)
             values = [dataset, *(str(built.get(key, "")) for key in ("id", "built_at", "vocabulary"))]
-            rows.append(f"({', '.join(map(_text, values))})")
+            rows.append(f"({', '.join(map(quoted, values))})")
         return f"SELECT * FROM (VALUES {', '.join(rows)}) AS d(id, build, built_at, vocabulary)"
 
     def _node(self, label: str, properties: tuple[Property, ...], query: str) -> NodeTable:
@@ -201,7 +202,7 @@ class _Projection:
     def _write(self, query: str, properties: tuple[Property, ...], path: Path) -> int:
         columns = _list(p.name for p in properties)
         copied = self.sql.execute(
-            f"COPY (SELECT {columns} FROM ({query})) TO {_text(str(path))} (FORMAT parquet)"
+            f"COPY (SELECT {columns} FROM ({query})) TO {quoted(str(path))} (FORMAT parquet)"
         ).fetchone()
         return int(copied[0]) if copied else 0
 
@@ -240,7 +241,7 @@ class _Projection:
         yield "MAPS_TO", "Concept", "Concept", "FROM mapped"
 
     def _field(self, cls: RecordClass, field: Field) -> tuple[str, str, str, str]:
-        query = f"SELECT id AS own, {_one(field)} AS other FROM {_all(cls.name)} WHERE {_name(field.name)} IS NOT NULL"
+        query = f"SELECT id AS own, {_one(field)} AS other FROM {_all(cls.name)} WHERE {named(field.name)} IS NOT NULL"
         if field.inverse:
             return field.relationship, field.range, cls.name, f'SELECT other AS "from", own AS "to" FROM ({query})'
         return field.relationship, cls.name, field.range, f'SELECT own AS "from", other AS "to" FROM ({query})'
@@ -254,13 +255,13 @@ class _Projection:
 
     def _check_ends(self, nodes: tuple[NodeTable, ...], relationships: tuple[RelationshipTable, ...]) -> None:
         """Raise ``BuildError`` where a relationship leads to a node that is not there: a store would stop half-way."""
-        path = {node.label: _text(str(node.path)) for node in nodes}
+        path = {node.label: quoted(str(node.path)) for node in nodes}
         problems = []
         for r in relationships:
             for column, label in (("from", r.start), ("to", r.end)):
                 lost = self.sql.execute(
-                    f"SELECT count(*) FROM read_parquet({_text(str(r.path))}) r "
-                    f"ANTI JOIN read_parquet({path[label]}) n ON n.id = r.{_name(column)}"
+                    f"SELECT count(*) FROM read_parquet({quoted(str(r.path))}) r "
+                    f"ANTI JOIN read_parquet({path[label]}) n ON n.id = r.{named(column)}"
                 ).fetchone()
                 if lost and lost[0]:
                     ends = f"(:{r.start})-[:{r.type}]->(:{r.end})"
@@ -286,8 +287,8 @@ def _direct(concept: int, vocabulary: Vocabulary) -> set[int]:
 def _answered(covered: int, vocabulary: Vocabulary) -> frozenset[int]:
     """Return what a test of a concept answers for: all below it, but named alterations only where it is one itself."""
     below = vocabulary.descendants(covered)
-    named = vocabulary.named_alterations()
-    return below if covered in named else below - named
+    alterations = vocabulary.named_alterations()
+    return below if covered in alterations else below - alterations
 
 
 def _concepts(cls: RecordClass) -> tuple[Field, ...]:
@@ -307,10 +308,10 @@ def _record_columns(cls: RecordClass) -> dict[str, str]:
 
 def _properties(cls: RecordClass) -> tuple[Property, ...]:
     """Return the properties of a class's nodes."""
-    named = _strings("name") if _name_field(cls) else ()
+    name = _strings("name") if _name_field(cls) else ()
     fields = tuple(p for f in cls.fields for p in _field_properties(f))
     provenance: tuple[Property, ...] = tuple(Property(c, "list of string") for c in PROVENANCE) if cls.is_record else ()
-    return (*_strings("id"), *named, *fields, *provenance)
+    return (*_strings("id"), *name, *fields, *provenance)
 
 
 def _field_properties(field: Field) -> tuple[Property, ...]:
@@ -332,17 +333,17 @@ def _name_field(cls: RecordClass) -> Field | None:
 def _record_query(cls: RecordClass) -> str:
     """Select a class's nodes, with the names of the concepts that are properties; one node where partners share it."""
     naming = _name_field(cls)
-    named = [(f, "name") for f in (naming,) if f] + [(f, f.name) for f in _concepts(cls) if not f.relationship]
+    by_name = [(f, "name") for f in (naming,) if f] + [(f, f.name) for f in _concepts(cls) if not f.relationship]
     columns = ["r.id"]
     joins = []
-    for number, (field, target) in enumerate(named):
+    for number, (field, target) in enumerate(by_name):
         joins.append(_name_join(cls, field, f"n{number}"))
-        columns.append(f"n{number}.name AS {_name(target)}")
+        columns.append(f"n{number}.name AS {named(target)}")
     for field in cls.fields:
         if field.kind == "concept" and not field.relationship:
-            columns.append(f"r.{_name(field.name)} AS {_name(field.name + '_id')}")
+            columns.append(f"r.{named(field.name)} AS {named(field.name + '_id')}")
         elif field.kind != "concept" and not field.relationship:
-            columns.append(f"r.{_name(field.name)}")
+            columns.append(f"r.{named(field.name)}")
     if cls.is_record:
         columns += ["r.sources", f"{_qualified('r.mappings')} AS mappings", "r.disputed", "r.flags"]
     # A record stands in one partner's file; a shared node may stand in several.
@@ -352,8 +353,8 @@ def _record_query(cls: RecordClass) -> str:
 
 def _name_join(cls: RecordClass, field: Field, alias: str) -> str:
     if not field.many:
-        return f"LEFT JOIN concept {alias} ON {alias}.id = r.{_name(field.name)}"
-    each = f"SELECT id, unnest({_name(field.name)}) AS concept FROM {_all(cls.name)}"
+        return f"LEFT JOIN concept {alias} ON {alias}.id = r.{named(field.name)}"
+    each = f"SELECT id, unnest({named(field.name)}) AS concept FROM {_all(cls.name)}"
     names = "SELECT o.id, string_agg(c.name, ' + ' ORDER BY c.name) AS name"
     query = f"{names} FROM ({each}) o JOIN concept c ON c.id = o.concept GROUP BY o.id"
     return f"LEFT JOIN ({query}) {alias} ON {alias}.id = r.id"
@@ -369,7 +370,7 @@ def _mapping_id() -> str:
 
 
 def _one(field: Field) -> str:
-    return f"unnest({_name(field.name)})" if field.many else _name(field.name)
+    return f"unnest({named(field.name)})" if field.many else named(field.name)
 
 
 def _strings(*names: str) -> tuple[Property, ...]:
@@ -377,16 +378,8 @@ def _strings(*names: str) -> tuple[Property, ...]:
 
 
 def _list(names: Iterable[str]) -> str:
-    return ", ".join(map(_name, names))
+    return ", ".join(map(named, names))
 
 
 def _all(name: str) -> str:
-    return _name(f"all {name}")
-
-
-def _name(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return named(f"all {name}")

@@ -16,10 +16,9 @@ import ibis
 
 from haemony.engine.dates import to_date
 from haemony.engine.errors import DeliveryError, Problem
-from haemony.engine.on_duckdb import DuckDBSession
-from haemony.graph_loader.delimited import Top, csv_table, private_copy, read_top, rejected_rows
+from haemony.engine.on_duckdb import DuckDBSession, named
+from haemony.graph_loader.delimited import Top, either_way, read_top, rejected_rows
 from haemony.graph_loader.formats import format_of, frame_table, named_faults, peek
-from haemony.mappings.language import quoted
 from haemony.mappings.model import TableSpec
 from haemony.mappings.seen import SeenColumn, SeenDates, SeenTable
 
@@ -82,30 +81,23 @@ def load(session: DuckDBSession, path: Path, spec: TableSpec) -> tuple[tuple[str
 
 
 def _load_text(session: DuckDBSession, path: Path, spec: TableSpec, top: Top) -> int:
-    """Load delimited text; where that fails, once more from a copy in which all lines end alike."""
-    for tidy in (False, True):
-        try:
-            csv_table(session, spec, path, top, tidy=tidy)
-            rows = _create(session, spec, top.columns)
-            faults = rejected_rows(session, spec)
-        except (duckdb.InvalidInputException, duckdb.IOException, UnicodeError):
-            rejected_rows(session, spec)
-            faults = [Problem(spec.file, None, "", "the file cannot be read as a table.", "Deliver it again.")]
-        finally:
-            private_copy(session, spec).unlink(missing_ok=True)
-        if not faults:
-            return rows
-    raise DeliveryError(faults)
+    """Load delimited text; raise ``DeliveryError`` with its broken rows."""
+    try:
+        rows, faults = either_way(session, spec, path, top, lambda _: _create(session, spec, top.columns))
+    except (duckdb.InvalidInputException, duckdb.IOException, UnicodeError):
+        rejected_rows(session, spec)
+        faults = [Problem(spec.file, None, "", "the file cannot be read as a table.", "Deliver it again.")]
+    if faults:
+        raise DeliveryError(faults)
+    return rows
 
 
 def _create(session: DuckDBSession, spec: TableSpec, columns: Sequence[str]) -> int:
     """Keep a table in memory; blank cells are null."""
-    texts = ", ".join(f"nullif(trim({quoted(c)}, ' \t\r\n\u00a0'), '') AS {quoted(c)}" for c in columns)
+    texts = ", ".join(f"nullif(trim({named(c)}, ' \t\r\n\u00a0'), '') AS {named(c)}" for c in columns)
     con = session.connection.con
-    con.execute(
-        f"CREATE OR REPLACE TABLE {quoted(spec.name)} AS SELECT {texts} FROM {quoted('delivered_' + spec.name)}"
-    )
-    return int(con.execute(f"SELECT count(*) FROM {quoted(spec.name)}").fetchone()[0])
+    con.execute(f"CREATE OR REPLACE TABLE {named(spec.name)} AS SELECT {texts} FROM {named('delivered_' + spec.name)}")
+    return int(con.execute(f"SELECT count(*) FROM {named(spec.name)}").fetchone()[0])
 
 
 def profile(
@@ -142,8 +134,8 @@ def _says_missing(column: SeenColumn, text: str) -> bool:
 def _column(session: DuckDBSession, view: str, name: str, readers: Sequence[str]) -> SeenColumn:
     con = session.connection.con
     con.execute(
-        f'CREATE OR REPLACE TEMP TABLE texts AS SELECT {quoted(name)} AS v, count(*) AS n FROM "{view}" '
-        f"WHERE {quoted(name)} IS NOT NULL GROUP BY 1"
+        f'CREATE OR REPLACE TEMP TABLE texts AS SELECT {named(name)} AS v, count(*) AS n FROM "{view}" '
+        f"WHERE {named(name)} IS NOT NULL GROUP BY 1"
     )
     gone = con.execute("SELECT v, n FROM texts WHERE lower(v) IN (SELECT w FROM missing_words) ORDER BY v").fetchall()
     con.execute("DELETE FROM texts WHERE lower(v) IN (SELECT w FROM missing_words)")
@@ -241,7 +233,7 @@ def _number_marks(session: DuckDBSession, view: str, columns: Sequence[SeenColum
     grouped: set[str] = set()
     for column in (c for c in columns if c.kind == "number"):
         tests = (POINT, COMMA, *CERTAIN.values())
-        sums = ", ".join(f"count(*) FILTER (regexp_full_match({quoted(column.name)}, '{test}'))" for test in tests)
+        sums = ", ".join(f"count(*) FILTER (regexp_full_match({named(column.name)}, '{test}'))" for test in tests)
         counts = session.connection.con.execute(f'SELECT {sums} FROM "{view}"').fetchone()
         point, comma, *groups = counts or (0,) * len(tests)
         marked = dict(zip(CERTAIN, groups, strict=True))

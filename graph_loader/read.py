@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from haemony.engine.plan import keyed_hash, text_literal, without_missing
 from haemony.engine.session import Column, Table
 from haemony.graph_loader import texts
 from haemony.graph_loader.archives import UnreadableError
-from haemony.graph_loader.delimited import Top, csv_table, private_copy, read_top, rejected_rows
+from haemony.graph_loader.delimited import Top, csv_table, either_way, read_top, rejected_rows
 from haemony.graph_loader.formats import format_of, frame_table, named_faults, peek
 from haemony.mappings.expression import to_ibis
 from haemony.mappings.model import Partner, TableSpec, Variable
@@ -191,24 +191,7 @@ def _land_table(
     if header.top is None:
         with frame_table(session, spec, header.path, [v.column for v in variables if v.use != "drop"]) as source:
             return lay(source), []
-    try:
-        return _land_text(session, spec, header.path, header.top, lay)
-    finally:
-        private_copy(session, spec).unlink(missing_ok=True)
-
-
-def _land_text(
-    session: Session, spec: TableSpec, path: Path, top: Top, lay: Callable[[Table], Landed]
-) -> tuple[Landed, list[Problem]]:
-    """Land a delimited file; where it fails, once more from a copy in which all lines end alike."""
-    try:
-        landed = lay(csv_table(session, spec, path, top))
-        if not rejected_rows(session, spec):
-            return landed, []
-    except duckdb.InvalidInputException:
-        rejected_rows(session, spec)
-    landed = lay(csv_table(session, spec, path, top, tidy=True))
-    return landed, rejected_rows(session, spec)
+    return either_way(session, spec, header.path, header.top, lay)
 
 
 @contextmanager

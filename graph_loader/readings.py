@@ -73,9 +73,7 @@ class KaryotypeReadings:
     def _concepts(self, keys: tuple[str, ...]) -> frozenset[int]:
         found = self._shown.get(keys)
         if found is None:
-            concepts = {self._known[key] for key in keys if key in self._known}
-            is_a = self._vocabulary.is_a
-            found = frozenset(c for c in concepts if not any(c != d and is_a(d, c) for d in concepts))
+            found = self._vocabulary.most_specific(self._known[key] for key in keys if key in self._known)
             self._shown[keys] = found
         return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +10,7 @@ from typing import Final
 import ibis
 import pyarrow as pa
 
+from haemony.engine.dates import Precision, date_patterns
 from haemony.engine.plan import choose, days_between, no, scaled, to_date, to_decimal, to_long, trimmed, union, whole
 from haemony.engine.session import Column, Session, Table
 from haemony.graph_loader.fates import DUPLICATE_KEY, UNKNOWN_PATIENT, WHERE
@@ -26,6 +26,10 @@ FATE: Final = "haemony_fate"
 KEPT: Final = "haemony_kept"
 #: The patient's index date, null where times are delivered relative to it.
 INDEX_DATE: Final = "haemony_index_date"
+
+
+#: Days by which a date may lie ahead, by what it is known to: it stands for the middle of its month or year.
+AHEAD: Final[Mapping[Precision, int]] = {"day": 1, "month": 16, "year": 184}
 
 
 @dataclass(frozen=True)
@@ -182,8 +186,7 @@ def delivered_date(text: Column, pattern: str) -> Column:
 
     The middle of the present month or year may be to come, and so may today, where the clock of a partner is ahead.
     """
-    parts = [re.sub(r"\[.*?\]", "", one) for one in pattern.split(";")]
-    slack = max(1 if "d" in part else 16 if "M" in part else 184 for part in parts)
+    slack = max(AHEAD[one.precision] for one in date_patterns(pattern))
     date, latest = to_date(text, pattern), datetime.now(UTC).date() + timedelta(days=slack)
     return ibis.ifelse(date <= ibis.literal(latest), date, ibis.null("date"))
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from haemony.graph_loader.archives import open_bytes
+from haemony.graph_loader.delimited import csv_rows
 from haemony.mappings.model import PatientKey, TableSpec
 
 MARKS: Final = {
@@ -126,12 +127,7 @@ def _evenness(lines: list[str], separator: str, quote: str) -> tuple[float, int,
 
 
 def _rows(lines: list[str], separator: str, quote: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(
-        lines,
-        delimiter=separator,
-        quotechar=quote or None,
-        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
-    )
+    reader = csv_rows(lines, separator, quote)
     start = 1
     try:
         for cells in reader:

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from haemony.engine.dates import date_patterns
 from haemony.mappings.curie import canonical, subject_id
 from haemony.mappings.dictionary import COLUMNS
 from haemony.mappings.draft_rows import Row, rows_of, said
@@ -57,8 +58,12 @@ def draft_partner(name: str, title: str, seen: SeenDelivery, vocabulary: Vocabul
 
 def _index(roster: SeenTable) -> str:
     """Return the column of the roster that holds the date of diagnosis; empty where there is none for certain."""
-    found = [c.name for c in roster.columns if c.dates.pattern and "d" in c.dates.pattern and said(c, "diagnosis date")]
+    found = [c.name for c in roster.columns if _to_the_day(c) and said(c, "diagnosis date")]
     return found[0] if len(found) == 1 else ""
+
+
+def _to_the_day(column: SeenColumn) -> bool:
+    return bool(column.dates.pattern) and date_patterns(column.dates.pattern)[0].precision == "day"
 
 
 def _layout(name: str, title: str, seen: SeenDelivery, index: str) -> str:

@@ -46,8 +46,16 @@ def folded(text: str) -> tuple[str, ...]:
     >>> folded("FLT3-ITD"), folded("-7"), folded("größer")
     (('flt3', 'itd'), ('-', '7'), ('grosser',))
     """
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return tuple(_WORD.findall("".join(c for c in plain if not unicodedata.combining(c))))
+    return tuple(_WORD.findall(without_accents(text.casefold())))
+
+
+def without_accents(text: str) -> str:
+    """Return a text whose letters have lost their accents.
+
+    >>> without_accents("Größe, año")
+    'Große, ano'
+    """
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
 @cache

@@ -14,6 +14,8 @@ from typing import Literal
 import sqlglot
 from sqlglot import exp
 
+from haemony.engine.on_duckdb import named
+
 Kind = Literal["text", "number", "boolean", "null"]
 
 COMPARISONS: tuple[type[exp.Expr], ...] = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
@@ -94,7 +96,7 @@ def columns(expression: str | Expression) -> set[str]:
 
 def quoted(column: str) -> str:
     """Return the expression that is just a column, whatever its name."""
-    return '"' + column.replace('"', '""') + '"'
+    return named(column)
 
 
 def mentioned(expressions: Iterable[str]) -> set[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from haemony.engine.errors import MappingError, Problem
 from haemony.mappings.consistency import check_variables
 from haemony.mappings.curie import TABLE_NAME, nearest
-from haemony.mappings.dictionary import read_dictionary
+from haemony.mappings.dictionary import read_dictionary, read_text, read_tsv
 from haemony.mappings.layout import TOP, Reader, read_index, read_last_contact, read_panels, read_prefer, read_tables
 from haemony.mappings.model import (
     CONCEPTS,
@@ -97,7 +97,7 @@ def extend_vocabulary(vocabulary: Vocabulary, mappings: Path | None, athena: Ath
     if athena:
         folders = find_partners(mappings).values()
         files = [folder / name for folder in folders for name in (LAYOUT, CONCEPTS)] + ([own] if own else [])
-        vocabulary = vocabulary.joined(athena, _curies(files), _formats(folders) & set(athena.vocabularies()))
+        vocabulary = vocabulary.joined(athena, _curies(files), _formats(folders))
     return vocabulary.extended(own) if own else vocabulary
 
 
@@ -109,14 +109,9 @@ def _curies(files: Iterable[Path]) -> set[str]:
 
 def _formats(folders: Iterable[Path]) -> set[str]:
     """Return the words of the dictionaries' formats, the names of vocabularies among them."""
-    found: set[str] = set()
-    for path in (folder / DICTIONARY for folder in folders):
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else [""]
-        header = lines[0].split("\t") if lines else []
-        if "format" in header:
-            cells = (line.split("\t") for line in lines[1:])
-            found |= {c[header.index("format")].removeprefix("header ") for c in cells if len(c) == len(header)}
-    return found
+    texts = (read_text(folder / DICTIONARY, "", []) for folder in folders)
+    lines = (line for text in texts if text for line in read_tsv(text, 1, "", [])[1])
+    return {line.cells.get("format", "").removeprefix("header ") for line in lines} - {""}
 
 
 def read_partner(folder: Path, vocabulary: Vocabulary, schema: Schema) -> Partner:

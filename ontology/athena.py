@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -79,7 +80,7 @@ class Athena:
     def _all(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._connection.execute(statement, list(values)).fetchall()
 
-    @property
+    @cached_property
     def release(self) -> str:
         """Return the release that the download states, such as ``v5.0 30-AUG-24``."""
         found = self._all("SELECT vocabulary_version FROM VOCABULARY WHERE vocabulary_id = $1", RELEASE)
@@ -118,9 +119,10 @@ class Athena:
             }
         return found
 
-    def of_vocabulary(self, name: str) -> set[int]:
-        """Return the ids of a whole vocabulary, for columns that deliver its codes."""
-        return {i for (i,) in self._all("SELECT concept_id FROM CONCEPT WHERE vocabulary_id = $1", name)}
+    def of_vocabularies(self, names: Iterable[str]) -> set[int]:
+        """Return the ids of whole vocabularies, for columns that deliver their codes; unknown names have none."""
+        found = self._all("SELECT concept_id FROM CONCEPT WHERE vocabulary_id IN (SELECT unnest($1))", sorted(names))
+        return {i for (i,) in found}
 
     def find(self, ids: Iterable[int]) -> Found:
         """Return concepts by id, with what they map to or were replaced by, and all ancestors of these."""

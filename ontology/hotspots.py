@@ -75,9 +75,9 @@ def hotspot_of(
     change = protein_change(hgvs_p) or _by_codon(hgvs_c)
     if change is None or change.kind == "silent":
         return None
-    found = {h.concept_id for h in hotspots.get(concept, ()) if h.holds(change, (hgvs_c, hgvs_p))}
-    specific = [c for c in found if not any(c != d and vocabulary.is_a(d, c) for d in found)]
-    return specific[0] if len(specific) == 1 else None
+    found = (h.concept_id for h in hotspots.get(concept, ()) if h.holds(change, (hgvs_c, hgvs_p)))
+    specific = vocabulary.most_specific(found)
+    return next(iter(specific)) if len(specific) == 1 else None
 
 
 def _by_codon(hgvs_c: str) -> ProteinChange | None:

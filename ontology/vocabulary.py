@@ -147,6 +147,11 @@ class Vocabulary:
         """Tell whether a concept is another one or a kind of it."""
         return parent in self.ancestors(child)
 
+    def most_specific(self, concepts: Iterable[int]) -> frozenset[int]:
+        """Return the concepts of which none of the others is a kind."""
+        found = frozenset(concepts)
+        return frozenset(c for c in found if not any(c != d and self.is_a(d, c) for d in found))
+
     def _reach(self, start: int, upwards: bool) -> frozenset[int]:
         key = (start, upwards)
         if key not in self._reached:
@@ -260,8 +265,7 @@ class Vocabulary:
         What is named comes with its ancestors. A concept that is built in stays as it is.
         """
         wanted = athena.ids(curie for curie in curies if self.resolve(curie) is None)
-        for name in vocabularies:
-            wanted |= athena.of_vocabulary(name)
+        wanted |= athena.of_vocabularies(vocabularies)
         wanted -= self._concepts.keys()
         if not wanted:
             return self
