@@ -4,6 +4,7 @@ HaemonyError
 ├── MappingError       a partner's three files are at fault
 ├── DeliveryError      a delivered file's structure is at fault
 ├── VocabularyError    a vocabulary or concept file is at fault
+├── ShapeError         a file of shapes is at fault
 ├── EngineError        the engine that plans run on is missing or cannot start
 ├── BuildError         a build cannot go on
 └── QueryError         a query or its parameters are at fault
@@ -52,6 +53,10 @@ class DeliveryError(HaemonyError):
 
 class VocabularyError(HaemonyError):
     """A vocabulary file, a concept or a unit is at fault."""
+
+
+class ShapeError(HaemonyError):
+    """A file of SHACL shapes cannot be read, or holds what cannot be honoured."""
 
 
 class EngineError(HaemonyError):

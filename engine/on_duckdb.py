@@ -10,20 +10,7 @@ import ibis
 import ibis.expr.operations as ops
 
 from haemony.engine.session import Session, Table
-
-
-def quoted(text: str) -> str:
-    """Return a text as a constant of SQL.
-
-    >>> quoted("O'Neill")
-    "'O''Neill'"
-    """
-    return "'" + text.replace("'", "''") + "'"
-
-
-def named(column: str) -> str:
-    """Return the name of a column or table as SQL writes it."""
-    return '"' + column.replace('"', '""') + '"'
+from haemony.engine.sql import named, quoted
 
 
 class DuckDBSession(Session):
@@ -74,6 +61,19 @@ class DuckDBSession(Session):
         """Run a plan and return its rows; for small results only."""
         found: list[tuple[Any, ...]] = self.sql(self._compiled(table)).fetchall()
         return found
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query in SQL."""
+        found: list[tuple[Any, ...]] = self.sql(query).fetchall()
+        return found
+
+    def keep(self, name: str, query: str) -> None:
+        """Keep what a query in SQL finds as a table of the session."""
+        self.sql(f"CREATE OR REPLACE TEMP TABLE {named(name)} AS {query}")
+
+    def keep_file(self, name: str, path: Path) -> None:
+        """Name a Parquet file as a table of the session."""
+        self.sql(f"CREATE OR REPLACE TEMP VIEW {named(name)} AS SELECT * FROM read_parquet({quoted(str(path))})")
 
     def _compiled(self, table: Table) -> str:
         """Return the SQL of a plan. Selects stay as the plan has them: what one computes, the next need not again."""

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import ibis
 import pyarrow.parquet as pq
+import sqlglot
 
 from haemony.engine.errors import EngineError
 from haemony.engine.on_duckdb import DuckDBSession
@@ -104,6 +105,21 @@ class SparkSession(Session):
         """Run a plan and return its rows; for small results only."""
         return [tuple(row) for row in self._frame(table).collect()]
 
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query in SQL."""
+        return [tuple(row) for row in self._spark.sql(_translated(query)).collect()]
+
+    def keep(self, name: str, query: str) -> None:
+        """Keep what a query in SQL finds as a table of the session."""
+        path = self._fresh(name)
+        self._spark.sql(_translated(query)).write.parquet(str(path))
+        self.keep_file(name, path)
+
+    def keep_file(self, name: str, path: Path) -> None:
+        """Name a Parquet file, or folder of them, as a table of the session."""
+        self._spark.read.parquet(str(path.resolve())).createOrReplaceTempView(name)
+        self._views.append(name)
+
     def _frame(self, table: Table) -> Any:
         if not self._open:
             raise EngineError("this session is closed.")
@@ -122,6 +138,10 @@ class SparkSession(Session):
         self._spark.read.schema(schema).parquet(str(path)).createOrReplaceTempView(name)
         self._views.append(name)
         return self.connection.table(name)
+
+
+def _translated(query: str) -> str:
+    return sqlglot.transpile(query, read="duckdb", write="spark")[0]
 
 
 def _gather(parts: list[Path], path: Path) -> None:

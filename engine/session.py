@@ -103,16 +103,41 @@ class Session(ABC):
 
         It goes through a Parquet file, because an in-memory table with nulls is read wrongly by Spark.
         """
+        path = self._values(name, columns, rows)
+        return self._planned(path, ibis.Schema.from_pyarrow(pa.schema(columns)))
+
+    def _values(self, name: str, columns: Mapping[str, pa.DataType], rows: Iterable[Sequence[Any]]) -> Path:
         path = self._fresh(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         values = list(rows)
         arrays = [pa.array([row[i] for row in values], type=kind) for i, kind in enumerate(columns.values())]
         pq.write_table(pa.table(arrays, names=list(columns)), path)
-        return self._planned(path, ibis.Schema.from_pyarrow(pa.schema(columns)))
+        return path
 
     def _planned(self, path: Path, schema: Any) -> Table:
         """Name a Parquet file as a table of the types that a plan has."""
         return as_planned(self.read(path), schema)
+
+    @abstractmethod
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query in SQL, written as DuckDB reads it: select, join, ``IN``, ``GROUP BY``."""
+
+    @abstractmethod
+    def keep(self, name: str, query: str) -> None:
+        """Keep what a query in SQL finds as a table of the session, in place of one of the same name."""
+
+    def keep_rows(self, name: str, columns: Mapping[str, pa.DataType], rows: Iterable[Sequence[Any]]) -> None:
+        """Keep a small table of Python values."""
+        self.keep_file(name, self._values(name, columns, rows))
+
+    @abstractmethod
+    def keep_file(self, name: str, path: Path) -> None:
+        """Name a Parquet file as a table of the session."""
+
+    def size(self, name: str) -> int:
+        """Count the rows of a table of the session."""
+        [(number,)] = self.ask(f"SELECT COUNT(*) FROM {name}")
+        return int(number)
 
     def count(self, table: Table) -> int:
         """Count the rows of a plan."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from haemony.engine.on_duckdb import quoted
+from haemony.engine.sql import quoted
 
 
 def differing(one: Path, other: Path) -> list[str]:

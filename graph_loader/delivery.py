@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from haemony.engine.errors import DeliveryError, Problem
-from haemony.engine.on_duckdb import DuckDBSession, named
+from haemony.engine.on_duckdb import DuckDBSession
+from haemony.engine.sql import named
 from haemony.graph_loader.archives import UnreadableError, is_archive
 from haemony.graph_loader.data_dictionary import PAGES, Dictionary, read_dictionary_file, read_dictionary_table
 from haemony.graph_loader.formats import contents, format_of, named_faults, peek

@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from haemony.engine.errors import BuildError, Problem
-from haemony.engine.on_duckdb import named, quoted
+from haemony.engine.sql import named, quoted
 from haemony.graph_loader.stores.base import GraphTables, NodeTable, Property, PropertyType, RelationshipTable
 from haemony.ontology.concept import GENE_ALTERATION, Concept
 from haemony.ontology.schema import Field, RecordClass, Schema

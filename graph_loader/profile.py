@@ -16,7 +16,8 @@ import ibis
 
 from haemony.engine.dates import to_date
 from haemony.engine.errors import DeliveryError, Problem
-from haemony.engine.on_duckdb import DuckDBSession, named
+from haemony.engine.on_duckdb import DuckDBSession
+from haemony.engine.sql import named
 from haemony.graph_loader.delimited import Top, either_way, read_top, rejected_rows
 from haemony.graph_loader.formats import format_of, frame_table, named_faults, peek
 from haemony.mappings.model import TableSpec

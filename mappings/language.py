@@ -14,7 +14,7 @@ from typing import Literal
 import sqlglot
 from sqlglot import exp
 
-from haemony.engine.on_duckdb import named
+from haemony.engine.sql import named
 
 Kind = Literal["text", "number", "boolean", "null"]
 

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 import duckdb
 
 from haemony.engine.errors import Problem, VocabularyError
-from haemony.engine.on_duckdb import quoted
+from haemony.engine.sql import quoted
 from haemony.ontology.concept import PREFIXES, Concept
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from typing import Final
 import duckdb
 
 from haemony.engine.errors import Problem, VocabularyError
-from haemony.engine.on_duckdb import quoted
+from haemony.engine.sql import quoted
 from haemony.ontology.athena import COLUMNS, MEMORY, type_of
 
 ORDER: Final = {

@@ -1,0 +1,1 @@
+"""SHACL, compiled: shapes become an algebra, and the algebra queries over a layout of the data."""

@@ -1,0 +1,452 @@
+"""From the algebra to queries: paths become joins, constraints conditions, and each shape the rows that break it.
+
+Two questions are asked of a shape. *Does a node conform?* gives a condition, which may hold subqueries; this is what
+logical constraints are made of. *What breaks it?* gives queries whose rows are results; this is what a report is made
+of. Both walk the same paths over the same layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+
+from rdflib import URIRef
+
+from haemony.shapes import algebra as a
+from haemony.shapes.layout import Edge, Extent, Layout, Place, Row, Sort
+from haemony.shapes.query import Condition, Query, Sql, Value, all_of, any_of, negated, written
+from haemony.shapes.values import compared, holds
+
+#: Lays the pairs that a path connects, walked once or more, in tables, one for each pair of sorts.
+Closure = Callable[[a.Path], Sequence[Edge]]
+#: Keeps what a query finds as a table, and returns its name.
+Keep = Callable[[str], str]
+#: A condition with more subqueries than this is answered once for all nodes of a sort, and looked up from then on.
+MANY = 12
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What breaks one constraint: a query, and where in it the focus and the value stand.
+
+    A nested property shape reports once for each way to it: over the shapes of ``way``, through the nodes of ``trail``.
+    """
+
+    shape: a.Shape
+    constraint: a.Constraint
+    way: tuple[a.Shape, ...]
+    query: Query
+    focus: Place
+    value: Place | None
+    trail: tuple[Sql, ...]
+    path: Value = None
+
+
+@dataclass(frozen=True)
+class Way:
+    """The shapes, and in each the focus node, over which a nested property shape was reached."""
+
+    shapes: tuple[a.Shape, ...] = ()
+    nodes: tuple[Sql, ...] = ()
+
+
+NOT_NESTED = Way()
+
+
+class Planner:
+    """Plans shapes over one layout."""
+
+    def __init__(self, layout: Layout, closure: Closure, keep: Keep) -> None:
+        self.layout = layout
+        self._closure = closure
+        self._keep = keep
+        self._broken: dict[tuple[a.Shape, Sort], str] = {}
+        self._numbers = count(1)
+
+    # --- where walks begin
+
+    def targets(self, shape: a.Shape) -> list[Place]:
+        """Return the focus nodes of a shape, each place with a query of its own."""
+        places = [self._opened(extent) for extent in _merged([e for t in shape.targets for e in self._extents(t)])]
+        by_sort = {place.sort: [p for p in places if p.sort == place.sort] for place in places}
+        return [found[0] if len(found) == 1 else self._gathered(found) for found in by_sort.values()]
+
+    def _gathered(self, places: Sequence[Place]) -> Place:
+        """Keep nodes that stand in several tables as one."""
+        selects = (_query(place).select(f"{place.node} AS node") for place in places)
+        return self._opened(Extent(self._keep(" UNION ".join(selects)), "{t}.node", places[0].sort, keyed=True))
+
+    def _extents(self, target: a.Target) -> Iterator[Extent]:
+        layout = self.layout
+        match target:
+            case a.TargetClass(cls):
+                yield from layout.instances(cls)
+            case a.TargetNode(node):
+                sort = layout.sort_of(node)
+                constant = None if sort is None else layout.constant(sort, node)
+                if sort is not None and constant is not None:
+                    yield Extent(f"(SELECT {constant} AS node)", "{t}.node", sort, keyed=True)
+            case a.TargetSubjectsOf(predicate):
+                for edge in layout.edges(predicate):
+                    where = _both(edge.where, f"{edge.object} IS NOT NULL")
+                    yield Extent(edge.table, edge.subject, edge.subject_sort, where, edge.keyed)
+            case a.TargetObjectsOf(predicate):
+                for edge in layout.edges(predicate):
+                    yield Extent(
+                        edge.table, edge.object, edge.object_sort, _both(edge.where, f"{edge.object} IS NOT NULL")
+                    )
+
+    def _opened(self, extent: Extent) -> Place:
+        alias = self._alias()
+        query = Query((f"{extent.table} AS {alias}",), (_over(extent.where, alias),))
+        row = Row(alias, extent.table) if extent.keyed else None
+        return Place(Sql(extent.node.replace("{t}", alias)), extent.sort, query, row)
+
+    def _alias(self) -> str:
+        return f"t{next(self._numbers)}"
+
+    # --- walking
+
+    def walk(self, place: Place, path: a.Path | None) -> list[Place]:
+        """Return where a path leads from a place; nowhere further without a path."""
+        match path:
+            case None:
+                return [place]
+            case a.Predicate(iri):
+                edges = [e for e in self.layout.edges(iri) if e.subject_sort == place.sort]
+                return [self._step(place, edge) for edge in edges]
+            case a.Inverse(a.Predicate(iri)):
+                edges = [e for e in self.layout.edges(iri) if e.object_sort == place.sort]
+                return [self._step_back(place, edge) for edge in edges]
+            case a.Inverse():
+                return self.walk(place, a.forwards(path))
+            case a.Sequence(paths):
+                places = [place]
+                for part in paths:
+                    places = [end for start in places for end in self.walk(start, part)]
+                return places
+            case a.Alternative(paths):
+                return [end for part in paths for end in self.walk(place, part)]
+            case a.Repeated(inner, least, many):
+                still = [place] if least == 0 else []
+                if not many:
+                    return still + self.walk(place, inner)
+                edges = [e for e in self._closure(a.forwards(inner)) if e.subject_sort == place.sort]
+                return still + [self._step(place, edge) for edge in edges]
+
+    def _step(self, place: Place, edge: Edge) -> Place:
+        if place.row and edge.keyed and edge.table == place.row.table:
+            alias = place.row.alias
+            node = Sql(edge.object.replace("{t}", alias))
+            if place.query is None:
+                return Place(node, edge.object_sort, maybe=True)
+            query = place.query.only(_over(edge.where, alias), Sql(f"{node} IS NOT NULL"))
+            return replace(place, node=node, sort=edge.object_sort, query=query, row=None)
+        return self._cross(place, edge, edge.subject, edge.object, edge.object_sort)
+
+    def _step_back(self, place: Place, edge: Edge) -> Place:
+        end = self._cross(place, edge, edge.object, edge.subject, edge.subject_sort)
+        return replace(end, row=end.row if edge.keyed else None)
+
+    def _cross(self, place: Place, edge: Edge, near: str, far: str, sort: Sort) -> Place:
+        """Join an edge's table: in the query that is under way, or in a new one that begins at the place."""
+        alias = self._alias()
+        begin, end = Sql(near.replace("{t}", alias)), Sql(far.replace("{t}", alias))
+        table, where = f"{edge.table} AS {alias}", (_over(edge.where, alias), Sql(f"{end} IS NOT NULL"))
+        row = Row(alias, edge.table)
+        if place.query is None:
+            query = Query((table,), (*where, Sql(f"{begin} IS NOT NULL")))
+            return Place(end, sort, query, row if far == edge.subject else None, place.node, begin, place.maybe)
+        query = place.query.joined(table, Sql(f"{begin} = {place.node}"), *where)
+        return replace(place, node=end, sort=sort, query=query, row=row if far == edge.subject else None)
+
+    # --- does a node conform?
+
+    def conforms(self, shape: a.Shape, place: Place) -> Condition:
+        """Return the condition under which the node at a place conforms to a shape."""
+        if shape.deactivated:
+            return True
+        if (shape, place.sort) not in self._broken:
+            made = all_of(self._keeps(shape, constraint, place.here()) for constraint in shape.constraints)
+            if isinstance(made, bool) or made.count("SELECT") <= MANY:
+                return made
+            node = self._opened(self.layout.nodes(place.sort))
+            made = all_of(self._keeps(shape, constraint, node.here()) for constraint in shape.constraints)
+            broken = _query(node).only(negated(made)).select(f"{node.node} AS node")
+            self._broken[shape, place.sort] = self._keep(broken)
+        return negated(Sql(f"({place.node} IN (SELECT node FROM {self._broken[shape, place.sort]}))"))
+
+    def _keeps(self, shape: a.Shape, constraint: a.Constraint, place: Place) -> Condition:
+        values = self.walk(place, shape.path)
+        match constraint:
+            case a.MinCount(least):
+                return self._counted(place, shape.path, values, ">=", least)
+            case a.MaxCount(most):
+                return negated(self._counted(place, shape.path, values, ">", most))
+            case a.Qualified(name, _, number):
+
+                def among(value: Place) -> Condition:
+                    return self._qualifies(constraint, value)
+
+                if name == "QualifiedMinCount":
+                    return self._counted(place, shape.path, values, ">=", number, among)
+                return negated(self._counted(place, shape.path, values, ">", number, among))
+            case a.HasValue(node):
+                constants = [(value, self.layout.constant(value.sort, node)) for value in values]
+                return any_of(_some(v, Sql(f"{v.node} = {c}")) for v, c in constants if c is not None)
+            case a.UniqueLang() | a.Equals() | a.Disjoint() | a.LessThan() | a.Closed():
+                return self._unbroken(shape, constraint, place)
+            case a.Sparql():
+                raise AssertionError("a SPARQL constraint is no part of a plan")
+            case _:
+                return negated(any_of(_some(v, negated(self._value_keeps(constraint, v.here()))) for v in values))
+
+    def _value_keeps(self, constraint: a.ValueWise, place: Place) -> Condition:
+        match constraint:
+            case a.Not(shape):
+                return negated(self.conforms(shape, place))
+            case a.NodeShape(shape) | a.Property(shape):
+                return self.conforms(shape, place)
+            case a.And(shapes):
+                return all_of(self.conforms(s, place) for s in shapes)
+            case a.Or(shapes):
+                return any_of(self.conforms(s, place) for s in shapes)
+            case a.Xone(shapes):
+                return _exactly_one([self.conforms(s, place) for s in shapes])
+            case _:
+                return holds(constraint, place, self.layout)
+
+    def _qualifies(self, constraint: a.Qualified, value: Place) -> Condition:
+        here = value.here()
+        apart = (negated(self.conforms(shape, here)) for shape in constraint.apart)
+        return all_of([self.conforms(constraint.shape, here), *apart])
+
+    def _unbroken(self, shape: a.Shape, constraint: a.Constraint, place: Place) -> Condition:
+        """Return the condition that a node is none of those that break a constraint, found among all of its sort."""
+        rows = self._rows(shape, constraint, self._opened(self.layout.nodes(place.sort)), NOT_NESTED)
+        broken = " UNION ALL ".join(r.query.select(r.focus.node) for r in rows if not r.query.empty)
+        return negated(Sql(f"({place.node} IN ({broken}))")) if broken else True
+
+    def _counted(
+        self,
+        place: Place,
+        path: a.Path | None,
+        values: Sequence[Place],
+        operator: str,
+        number: int,
+        among: Callable[[Place], Condition] = lambda _: True,
+    ) -> Condition:
+        """Return the condition that a node has more than, or as many as, a number of values of a kind."""
+        if (operator, number) == (">=", 0):
+            return True
+        if (operator, number) in ((">=", 1), (">", 0)):
+            return any_of(_some(value, among(value)) for value in values)
+        if len(values) < 2 and all(v.query is None for v in values):
+            return False
+        if len({value.key for value in values}) > 1 or any(v.query is None for v in values):
+            values = self._apart(place, path)
+        selects = [(v, v.query.only(among(v))) for v in values if v.query]
+        if not selects:
+            return False
+        return self._some_key(selects[0][0], _having(selects, operator, number))
+
+    def _apart(self, place: Place, path: a.Path | None) -> list[Place]:
+        """Walk a path in tables of its own throughout, so that all its values are counted from one key."""
+        ends = []
+        for end in self.walk(replace(place, row=None), path):
+            if end.query is None:
+                opened = self._opened(self.layout.nodes(place.sort))
+                end = replace(opened, key=place.node, start=opened.node)
+            ends.append(end)
+        return ends
+
+    def _some_key(self, place: Place, select: str) -> Condition:
+        guard = f"{place.key} IS NOT NULL AND " if place.maybe else ""
+        return Sql(f"({guard}{place.key} IN ({select}))")
+
+    # --- what breaks it?
+
+    def rows(self, shape: a.Shape, foci: Sequence[Place], way: Way = NOT_NESTED) -> Iterator[Rows]:
+        """Return what breaks a shape among focus nodes."""
+        if shape.deactivated:
+            return
+        for focus in foci:
+            for constraint in shape.constraints:
+                yield from (r for r in self._rows(shape, constraint, focus, way) if not r.query.empty)
+
+    def _rows(self, shape: a.Shape, constraint: a.Constraint, focus: Place, way: Way) -> Iterator[Rows]:
+        def found(query: Query, value: Place | None, *more: Sql, path: Value = None, focus: Place = focus) -> Rows:
+            return Rows(shape, constraint, way.shapes, query, focus, value, (*way.nodes, *more), path)
+
+        match constraint:
+            case a.Property(inner):
+                for value in self.walk(focus, shape.path):
+                    yield from self.rows(inner, [value], Way((*way.shapes, shape), (*way.nodes, focus.node)))
+            case a.MinCount() | a.MaxCount() | a.Qualified() | a.HasValue():
+                yield found(_query(focus).only(negated(self._keeps(shape, constraint, focus.here()))), None)
+            case a.UniqueLang():
+                for query, node, *more in self._same_languages(shape, focus, way):
+                    yield Rows(shape, constraint, way.shapes, query, replace(focus, node=node), None, tuple(more))
+            case a.Equals() | a.Disjoint() | a.LessThan():
+                for query, value, *more in self._pairs(shape, constraint, focus):
+                    yield found(query, value, *more)
+            case a.Closed(allowed):
+                for query, value, path, node in self._open(shape, allowed, focus):
+                    yield found(query, value, node, path=path)
+            case a.Sparql():
+                return
+            case _:
+                for value in self.walk(focus, shape.path):
+                    yield found(_query(value).only(negated(self._value_keeps(constraint, value.here()))), value)
+
+    def _pairs(
+        self, shape: a.Shape, constraint: a.Pairwise, focus: Place
+    ) -> Iterator[tuple[Query, Place, *tuple[Sql, ...]]]:
+        mine, other = shape.path, a.Predicate(constraint.predicate)
+        match constraint:
+            case a.Equals():
+                for path, against in ((mine, other), (other, mine)):
+                    for value in self.walk(focus, path):
+                        yield _query(value).only(negated(self._among(value, focus, against))), value
+            case a.Disjoint():
+                for value in self.walk(focus, mine):
+                    yield _query(value).only(self._among(value, focus, other)), value
+            case a.LessThan(_, operator):
+                yield from self._not_less(focus, mine, other, operator)
+
+    def _among(self, value: Place, focus: Place, path: a.Path | None) -> Condition:
+        """Return the condition that a value is one that another path has from the same focus."""
+        found: list[Condition] = []
+        for other in self.walk(focus.here(), path):
+            if other.sort != value.sort:
+                continue
+            if other.query is None:
+                found.append(Sql(f"COALESCE({other.node} = {value.node}, FALSE)"))
+            else:
+                pairs = other.query.select(f"{other.start}, {other.node}")
+                guard = f"{other.key} IS NOT NULL AND " if other.maybe else ""
+                found.append(Sql(f"({guard}({other.key}, {value.node}) IN ({pairs}))"))
+        return any_of(found)
+
+    def _not_less(
+        self, focus: Place, mine: a.Path | None, other: a.Path, operator: a.Operator
+    ) -> Iterator[tuple[Query, Place, Sql]]:
+        """Return the pairs of which the first is not less; two that do not compare are such a pair."""
+        for value in self.walk(focus, mine):
+            for limit in self.walk(replace(focus, query=value.query), other):
+                seen, left = self.layout.term(replace(value, query=limit.query))
+                seen, right = self.layout.term(replace(limit, query=seen.query))
+                alike = _alike(left.family, right.family)
+                less = all_of([alike, compared(left.order, operator, right.order)]) if alike is not False else False
+                yield _query(seen).only(negated(less)), value, limit.node
+
+    def _same_languages(
+        self, shape: a.Shape, focus: Place, way: Way
+    ) -> Iterator[tuple[Query, Sql, *tuple[Sql, ...]]]:
+        """Return a focus node once for each language that several of its values have."""
+        for value in self.walk(focus, shape.path):
+            seen, term = self.layout.term(value)
+            if not isinstance(term.language, Sql):
+                continue
+            outer = [focus.node, *way.nodes]
+            names = [f"c{i}" for i in range(len(outer))]
+            columns = ", ".join(f"{node} AS {name}" for node, name in zip(outer, names, strict=True))
+            spoken = _query(seen).only(Sql(f"{term.language} <> ''"))
+            distinct = spoken.select(f"DISTINCT {columns}, lower({term.language}) AS language, {value.node} AS value")
+            kept = f"{', '.join(names)}, language"
+            alias = self._alias()
+            grouped = f"SELECT {kept} FROM ({distinct}) GROUP BY {kept} HAVING COUNT(*) > 1"
+            query = Query((f"({grouped}) AS {alias}",))
+            node, *more = (Sql(f"{alias}.{name}") for name in (*names, "language"))
+            yield query, node, *more
+
+    def _open(
+        self, shape: a.Shape, allowed: frozenset[URIRef], focus: Place
+    ) -> Iterator[tuple[Query, Place, Value, Sql]]:
+        """Return what is said of values with predicates that a closed shape does not allow."""
+        for value in self.walk(focus, shape.path):
+            for predicate, edge in self.layout.every_edge():
+                known = not isinstance(predicate, Sql)
+                if edge.subject_sort != value.sort or (known and URIRef(str(predicate)) in allowed):
+                    continue
+                end = self._cross(replace(value, row=None), edge, edge.subject, edge.object, edge.object_sort)
+                query, path = _query(end), predicate
+                if not known:
+                    alias = query.tables[-1].rpartition(" AS ")[2]
+                    path = Sql(str(predicate).replace("{t}", alias))
+                    query = query.only(*(negated(Sql(f"{path} = {self._named(p)}")) for p in sorted(allowed)))
+                yield query, end, path, value.node
+
+    def _named(self, predicate: URIRef) -> Sql:
+        sort = self.layout.sort_of(predicate)
+        constant = None if sort is None else self.layout.constant(sort, predicate)
+        return constant if constant is not None else written(str(predicate))
+
+
+def _query(place: Place) -> Query:
+    assert place.query is not None
+    return place.query
+
+
+def _some(value: Place, condition: Condition) -> Condition:
+    """Return the condition that a walk has a value for which a condition holds."""
+    if condition is False:
+        return False
+    if value.query is None:
+        return all_of([Sql(f"{value.node} IS NOT NULL") if value.maybe else True, condition])
+    query = value.query.only(condition)
+    if query.empty:
+        return False
+    guard = f"{value.key} IS NOT NULL AND " if value.maybe else ""
+    return Sql(f"({guard}{value.key} IN ({query.select(value.start)}))")
+
+
+def _having(selects: Sequence[tuple[Place, Query]], operator: str, number: int) -> str:
+    """Select the keys that have so many distinct values; those of two sorts are counted apart, and added."""
+    sorts = dict.fromkeys(place.sort for place, _ in selects)
+    counts = []
+    for sort in sorts:
+        pairs = [q.select(f"{p.start} AS k, {p.node} AS v") for p, q in selects if p.sort == sort]
+        counts.append(f"SELECT k, COUNT(DISTINCT v) AS n FROM ({' UNION ALL '.join(pairs)}) GROUP BY k")
+    if len(counts) == 1:
+        return f"SELECT k FROM ({counts[0]}) WHERE n {operator} {number}"
+    return f"SELECT k FROM ({' UNION ALL '.join(counts)}) GROUP BY k HAVING SUM(n) {operator} {number}"
+
+
+def _exactly_one(conditions: Sequence[Condition]) -> Condition:
+    sure = sum(c is True for c in conditions)
+    unsure = [c for c in conditions if isinstance(c, Sql)]
+    if sure > 1 or (not sure and not unsure):
+        return False
+    if sure:
+        return negated(any_of(unsure))
+    total = " + ".join(f"CASE WHEN {c} THEN 1 ELSE 0 END" for c in unsure)
+    return Sql(f"({total} = 1)")
+
+
+def _alike(left: Value, right: Value) -> Condition:
+    """Return the condition that two values are of one family of datatypes."""
+    if not isinstance(left, Sql) and not isinstance(right, Sql):
+        return left is not None and left == right
+    return Sql(f"COALESCE({written(left)} = {written(right)}, FALSE)")
+
+
+def _merged(extents: Sequence[Extent]) -> list[Extent]:
+    """Put extents of one keyed table together, so that no node is met twice."""
+    merged: dict[object, Extent] = {}
+    for number, extent in enumerate(dict.fromkeys(extents)):
+        key = (extent.table, extent.node, extent.sort) if extent.keyed else number
+        if (other := merged.get(key)) is not None:
+            where = f"({other.where} OR {extent.where})" if other.where and extent.where else ""
+            extent = replace(extent, where=where)
+        merged[key] = extent
+    return list(merged.values())
+
+
+def _both(first: str, second: str) -> str:
+    return f"({first} AND {second})" if first else second
+
+
+def _over(condition: str, alias: str) -> Condition:
+    return Sql(condition.replace("{t}", alias)) if condition else True
