@@ -71,9 +71,13 @@ class DuckDBSession(Session):
         """Keep what a query in SQL finds as a table of the session."""
         self.sql(f"CREATE OR REPLACE TEMP TABLE {named(name)} AS {query}")
 
-    def keep_file(self, name: str, path: Path) -> None:
-        """Name a Parquet file as a table of the session."""
-        self.sql(f"CREATE OR REPLACE TEMP VIEW {named(name)} AS SELECT * FROM read_parquet({quoted(str(path))})")
+    def keep_file(self, name: str, path: Path, first: int | None = None) -> None:
+        """Name a Parquet file as a table of the session, its rows numbered as ``n`` from ``first`` on if that is given."""
+        rows = f"SELECT * FROM read_parquet({quoted(str(path))})"
+        if first is not None:
+            file = f"read_parquet({quoted(str(path))}, file_row_number = true)"
+            rows = f"SELECT * EXCLUDE (file_row_number), file_row_number + {first} AS n FROM {file}"
+        self.sql(f"CREATE OR REPLACE TEMP VIEW {named(name)} AS {rows}")
 
     def _compiled(self, table: Table) -> str:
         """Return the SQL of a plan. Selects stay as the plan has them: what one computes, the next need not again."""

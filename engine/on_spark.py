@@ -115,9 +115,13 @@ class SparkSession(Session):
         self._spark.sql(_translated(query)).write.parquet(str(path))
         self.keep_file(name, path)
 
-    def keep_file(self, name: str, path: Path) -> None:
-        """Name a Parquet file, or folder of them, as a table of the session."""
-        self._spark.read.parquet(str(path.resolve())).createOrReplaceTempView(name)
+    def keep_file(self, name: str, path: Path, first: int | None = None) -> None:
+        """Name a Parquet file, or folder of them, as a table of the session, its rows numbered as ``n`` from ``first``."""
+        frame = self._spark.read.parquet(str(path.resolve()))
+        if first is not None:
+            # One file at a time and in order: numbers must not change from one reading to the next.
+            frame = frame.coalesce(1).selectExpr("*", f"monotonically_increasing_id() + {first} AS n")
+        frame.createOrReplaceTempView(name)
         self._views.append(name)
 
     def _frame(self, table: Table) -> Any:

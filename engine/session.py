@@ -131,8 +131,8 @@ class Session(ABC):
         self.keep_file(name, self._values(name, columns, rows))
 
     @abstractmethod
-    def keep_file(self, name: str, path: Path) -> None:
-        """Name a Parquet file as a table of the session."""
+    def keep_file(self, name: str, path: Path, first: int | None = None) -> None:
+        """Name a Parquet file as a table of the session, its rows numbered as ``n`` from ``first`` on if that is given."""
 
     def size(self, name: str) -> int:
         """Count the rows of a table of the session."""

@@ -104,8 +104,8 @@ class Layout(Protocol):
     def sorts(self) -> Sequence[Sort]:
         """The sorts of nodes that predicates start from."""
 
-    def edges(self, predicate: URIRef) -> Sequence[Edge]:
-        """Return where a predicate's triples are kept."""
+    def edges(self, predicate: URIRef, row: Row | None = None) -> Sequence[Edge]:
+        """Return where a predicate's triples are kept: those whose subject is the key of a row, where one is given."""
 
     def every_edge(self) -> Sequence[tuple[Value, Edge]]:
         """Return where all triples are kept, each with its predicate (SQL over ``{t}`` where rows differ in it)."""

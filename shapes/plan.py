@@ -15,7 +15,7 @@ from rdflib import URIRef
 
 from haemony.shapes import algebra as a
 from haemony.shapes.layout import Edge, Extent, Layout, Place, Row, Sort
-from haemony.shapes.query import Condition, Query, Sql, Value, all_of, any_of, negated, written
+from haemony.shapes.query import Condition, Query, Sql, Value, all_of, any_of, equal, negated, written
 from haemony.shapes.values import compared, holds
 
 #: Lays the pairs that a path connects, walked once or more, in tables, one for each pair of sorts.
@@ -70,12 +70,14 @@ class Planner:
         """Return the focus nodes of a shape, each place with a query of its own."""
         places = [self._opened(extent) for extent in _merged([e for t in shape.targets for e in self._extents(t)])]
         by_sort = {place.sort: [p for p in places if p.sort == place.sort] for place in places}
-        return [found[0] if len(found) == 1 else self._gathered(found) for found in by_sort.values()]
+        return [place for found in by_sort.values() for place in self._few(found)]
 
-    def _gathered(self, places: Sequence[Place]) -> Place:
-        """Keep nodes that stand in several tables as one."""
+    def _few(self, places: Sequence[Place]) -> Sequence[Place]:
+        """Keep nodes that stand in many tables, or in some more than once, as one table."""
+        if len(places) == 1 or (len(places) <= MANY and all(place.row for place in places)):
+            return places
         selects = (_query(place).select(f"{place.node} AS node") for place in places)
-        return self._opened(Extent(self._keep(" UNION ".join(selects)), "{t}.node", places[0].sort, keyed=True))
+        return [self._opened(Extent(self._keep(" UNION ".join(selects)), "{t}.node", places[0].sort, keyed=True))]
 
     def _extents(self, target: a.Target) -> Iterator[Extent]:
         layout = self.layout
@@ -114,7 +116,7 @@ class Planner:
             case None:
                 return [place]
             case a.Predicate(iri):
-                edges = [e for e in self.layout.edges(iri) if e.subject_sort == place.sort]
+                edges = [e for e in self.layout.edges(iri, place.row) if e.subject_sort == place.sort]
                 return [self._step(place, edge) for edge in edges]
             case a.Inverse(a.Predicate(iri)):
                 edges = [e for e in self.layout.edges(iri) if e.object_sort == place.sort]
@@ -194,7 +196,7 @@ class Planner:
                 return negated(self._counted(place, shape.path, values, ">", number, among))
             case a.HasValue(node):
                 constants = [(value, self.layout.constant(value.sort, node)) for value in values]
-                return any_of(_some(v, Sql(f"{v.node} = {c}")) for v, c in constants if c is not None)
+                return any_of(_some(v, equal(v.node, c)) for v, c in constants if c is not None)
             case a.UniqueLang() | a.Equals() | a.Disjoint() | a.LessThan() | a.Closed():
                 return self._unbroken(shape, constraint, place)
             case a.Sparql():
@@ -341,9 +343,7 @@ class Planner:
                 less = all_of([alike, compared(left.order, operator, right.order)]) if alike is not False else False
                 yield _query(seen).only(negated(less)), value, limit.node
 
-    def _same_languages(
-        self, shape: a.Shape, focus: Place, way: Way
-    ) -> Iterator[tuple[Query, Sql, *tuple[Sql, ...]]]:
+    def _same_languages(self, shape: a.Shape, focus: Place, way: Way) -> Iterator[tuple[Query, Sql, *tuple[Sql, ...]]]:
         """Return a focus node once for each language that several of its values have."""
         for value in self.walk(focus, shape.path):
             seen, term = self.layout.term(value)

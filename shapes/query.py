@@ -80,6 +80,17 @@ def same(value: Value, wanted: str | bool | None) -> Condition:
     return Sql(f"({value} IS NOT NULL AND {value} = {constant})")
 
 
+def equal(left: Sql, right: Sql) -> Condition:
+    """Return the condition that two pieces are equal; two texts are compared while planning.
+
+    >>> equal(Sql("'a'"), Sql("'b'")), equal(Sql("t.x"), Sql("'b'"))
+    (False, "t.x = 'b'")
+    """
+    if left.startswith("'") and right.startswith("'"):
+        return left == right
+    return Sql(f"{left} = {right}")
+
+
 def written(value: Value) -> Sql:
     """Return a value as SQL."""
     if isinstance(value, Sql):

@@ -16,7 +16,7 @@ from rdflib import XSD, Literal, URIRef
 from rdflib.term import Node
 
 from haemony.engine.sql import quoted
-from haemony.shapes.layout import Edge, Extent, Place, Sort, Term
+from haemony.shapes.layout import Edge, Extent, Place, Row, Sort, Term
 from haemony.shapes.query import Condition, Sql, Value
 
 
@@ -48,9 +48,15 @@ OTHERS = Names("iri")
 class Tables:
     """Tables of a session: where predicates and the instances of classes stand."""
 
+    #: Where the triples of each predicate stand, whatever their subject.
     predicates: Mapping[URIRef, Sequence[Edge]]
+    #: The same for the rows of single tables, each of them whole: what is not there, no row of the table has.
+    rows: Mapping[str, Mapping[URIRef, Sequence[Edge]]]
     classes: Callable[[Node], Sequence[Extent]]
     extents: Mapping[Sort, Extent]
+    #: Numbers of IRIs whose columns hold a number in place of the IRI's rest, and a query of ``node`` and ``text``.
+    numbers: Mapping[Sort, Callable[[str], int | None]]
+    texts: Mapping[Sort, str]
 
     @property
     def sorts(self) -> Sequence[Sort]:
@@ -62,9 +68,10 @@ class Tables:
         """The sorts of IRIs and of literals."""
         return (*self.sorts, DECIMALS, INTEGERS, BOOLEANS, STRINGS)
 
-    def edges(self, predicate: URIRef) -> Sequence[Edge]:
+    def edges(self, predicate: URIRef, row: Row | None = None) -> Sequence[Edge]:
         """Return the columns of a predicate."""
-        return self.predicates.get(predicate, ())
+        known = self.rows.get(row.table) if row else None
+        return (self.predicates if known is None else known).get(predicate, ())
 
     def every_edge(self) -> Sequence[tuple[Value, Edge]]:
         """Return the columns of all predicates."""
@@ -88,6 +95,9 @@ class Tables:
         match sort, node:
             case Names(_, prefix, number), URIRef() if node.startswith(prefix):
                 rest = str(node)[len(prefix) :]
+                if sort in self.numbers:
+                    known = self.numbers[sort](rest)
+                    return None if known is None else Sql(str(known))
                 if number:
                     return Sql(rest) if rest.isdecimal() else None
                 return Sql(quoted(rest))
@@ -136,7 +146,10 @@ class Tables:
 
     def _term(self, sort: Sort, node: Sql) -> Term:
         if isinstance(sort, Names):
-            text = Sql(f"concat({quoted(sort.prefix)}, {self.text(sort, node)})") if sort.prefix else node
+            rest = self.text(sort, node)
+            if sort in self.texts:
+                rest = Sql(f"(SELECT i.text FROM {self.texts[sort]} AS i WHERE i.node = {node})")
+            text = Sql(f"concat({quoted(sort.prefix)}, {rest})") if sort.prefix else node
             return Term("iri", text, None, None, False, None, Sql("NULL"))
         assert isinstance(sort, Values)
         return Term("literal", self.text(sort, node), str(sort.datatype), None, True, sort.family, node)

@@ -1,0 +1,405 @@
+"""The records of a partner as shapes see them, in columns: what ``rdf`` writes as triples, without writing any.
+
+Each record class is a table, and each record a number, which stands wherever another refers to it. The words that
+several classes have (``:patient``, ``:concept``, ``:day``) stand once more in a table of all records, ``every``, so that
+a walk over all records of a patient is one join. Lists have tables of their own, and so have the words that are worked
+out: ``:ancestor``, ``:earlier_line``, ``:diagnosed``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rdflib import RDF, RDFS, URIRef
+from rdflib.term import Node
+
+from haemony.engine.session import Session
+from haemony.engine.sql import named, quoted
+from haemony.graph_loader.rdf import (
+    CONCEPT,
+    DIAGNOSED,
+    EARLIER_LINE,
+    END_DAY,
+    PRECURSOR,
+    RECORD,
+    Ancestors,
+    Scope,
+    concept_id,
+)
+from haemony.ontology.schema import HAEMONY, Field, RecordClass, Schema
+from haemony.shapes.layout import Edge, Extent, Sort
+from haemony.shapes.tables import BOOLEANS, DECIMALS, INTEGERS, OTHERS, STRINGS, Names, Tables
+
+RECORDS = Names("record", RECORD, number=True)
+CONCEPTS = Names("concept", CONCEPT, number=True)
+#: What refers to a class that has no records here, by its id.
+FOREIGN = Names("foreign", RECORD)
+EVERY, ABOVE, STRAYS, IDS = "every", "above", "strays", "ids"
+NODE = "{t}.n"
+PATIENT = "Patient"
+#: A targeted concept with more descendants in use than this is looked up in a table, not compared one by one.
+FEW = 40
+#: Stands for a reference to no record of its class until such references are resolved.
+STRAY = -1
+SQL_TYPES: Mapping[Sort, str] = {
+    DECIMALS: "DECIMAL(18, 6)",
+    INTEGERS: "BIGINT",
+    BOOLEANS: "BOOLEAN",
+    STRINGS: "VARCHAR",
+    RECORDS: "BIGINT",
+    FOREIGN: "VARCHAR",
+    CONCEPTS: "BIGINT",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A word of a class: the column of its table, what it holds, and how it is made of the file's row ``f``."""
+
+    word: URIRef
+    name: str
+    sort: Sort
+    text: str
+    refers_to: str = ""
+    many: bool = False
+
+
+@dataclass
+class RecordLayout:
+    """The tables of one folder of records, laid in a session."""
+
+    session: Session
+    records: Path
+    scope: Scope
+    schema: Schema
+    ancestors: Ancestors
+    counts: dict[tuple[str, int | None], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, path in self.files.items():
+            self.session.keep_file(_file(name), path, self.offsets[name])
+        ids = [f"SELECT n AS node, id AS text FROM {_file(name)}" for name in self.files]
+        nothing = "SELECT CAST(NULL AS BIGINT) AS node, CAST(NULL AS VARCHAR) AS text WHERE FALSE"
+        self._ids = " UNION ALL ".join(ids) or nothing
+        self.session.keep(STRAYS, nothing)
+        for cls in self.files:
+            self._keep_class(cls, strays=False)
+        if astray := {cls: columns for cls in self.files if (columns := self._astray(cls))}:
+            self._keep_strays(astray)
+            for cls in astray:
+                self._keep_class(cls, strays=True)
+        for cls, columns in self.columns.items():
+            for c in columns:
+                if c.many:
+                    listed = f"SELECT n, unnest({named(c.name)}) AS value FROM {_file(cls)}"
+                    self.session.keep(_list(cls, c), f"SELECT n, value FROM ({listed}) WHERE value IS NOT NULL")
+        self._keep_every()
+        self._keep_above()
+
+    # --- what there is
+
+    @cached_property
+    def files(self) -> dict[str, Path]:
+        """The Parquet file of each class that has one, patients first."""
+        named_ = {c.name: self.records / f"{c.name}.parquet" for c in self.schema.records}
+        return {name: path for name, path in named_.items() if path.exists()}
+
+    @cached_property
+    def offsets(self) -> dict[str, int]:
+        """The number of each class's first record."""
+        found, next_ = {}, 0
+        for name, path in self.files.items():
+            found[name], next_ = next_, next_ + rows_of(path)
+        return found
+
+    @cached_property
+    def columns(self) -> dict[str, list[Column]]:
+        """The columns of each class that shapes can see."""
+        return {name: list(self._columns(self.schema[name])) for name in self.files}
+
+    def _columns(self, cls: RecordClass) -> Iterable[Column]:
+        kinds = schema_of(self.files[cls.name])
+        if PATIENT in self.files:
+            yield Column(HAEMONY.patient, "patient", RECORDS, "nullif(f.patient, '')", PATIENT)
+        else:
+            yield Column(HAEMONY.patient, "patient", FOREIGN, "nullif(f.patient, '')")
+        for f in self.scope.fields(cls):
+            if f.name not in kinds.names:
+                continue
+            kind = kinds.field(f.name).type
+            if pa.types.is_list(kind):
+                yield Column(f.word, f.name, _sort(f, kind.value_type), "", many=True)
+                continue
+            sort = _sort(f, kind)
+            if sort == RECORDS and f.range not in self.files:
+                sort = FOREIGN
+            yield Column(f.word, f.name, sort, f"f.{named(f.name)}", f.range if sort == RECORDS else "")
+            if f.ends_record and cls.has("day"):
+                end = f"CAST(f.day + round(f.{named(f.name)}) AS BIGINT)"
+                yield Column(END_DAY, f"end_of_{f.name}", INTEGERS, end)
+
+    @cached_property
+    def shared(self) -> dict[tuple[URIRef, Sort], str]:
+        """The words that several classes have, with the column of each in the table of all records."""
+        classes: dict[tuple[URIRef, Sort], list[str]] = defaultdict(list)
+        for columns in self.columns.values():
+            for c in columns:
+                if not c.many:
+                    classes[c.word, c.sort].append(c.name)
+        several = [key for key, names in classes.items() if len(names) > 1 or key[0] == HAEMONY.patient]
+        return {key: f"w{number}" for number, key in enumerate(several)}
+
+    # --- tables
+
+    def _keep_class(self, cls: str, strays: bool) -> None:
+        joins, parts = [], ["f.n AS n"]
+        for number, c in enumerate(c for c in self.columns[cls] if not c.many):
+            text = f"CAST({c.text} AS {SQL_TYPES[c.sort]})"
+            if c.refers_to:
+                text, join = _resolved(c, number, strays)
+                joins += join
+            parts.append(f"{text} AS {named(c.name)}")
+        self.session.keep(_table(cls), f"SELECT {', '.join(parts)} FROM {_file(cls)} AS f {' '.join(joins)}")
+
+    def _astray(self, cls: str) -> list[Column]:
+        """Return the columns with references to what is no record of the class that they should lead to."""
+        references = [c for c in self.columns[cls] if c.refers_to]
+        counts = ", ".join(f"COUNT(CASE WHEN {named(c.name)} = {STRAY} THEN 1 END)" for c in references)
+        [found] = self.session.ask(f"SELECT {counts} FROM {_table(cls)}")
+        return [c for c, number in zip(references, found, strict=True) if number]
+
+    def _keep_strays(self, astray: Mapping[str, Sequence[Column]]) -> None:
+        """Number what such references lead to: as the record of another class that it is, or as none."""
+        texts = []
+        for cls, columns in astray.items():
+            for c in columns:
+                where = f"f.n IN (SELECT n FROM {_table(cls)} WHERE {named(c.name)} = {STRAY})"
+                texts.append(f"SELECT {c.text} AS text FROM {_file(cls)} AS f WHERE {where}")
+        self.session.keep("astray", " UNION ".join(texts))
+        known = (
+            f"SELECT text, min(node) AS node FROM ({self._ids}) WHERE text IN (SELECT text FROM astray) GROUP BY text"
+        )
+        number = f"COALESCE(k.node, {STRAY} - row_number() OVER (ORDER BY t.text))"
+        joined = f"astray AS t LEFT JOIN ({known}) AS k ON k.text = t.text"
+        self.session.keep(STRAYS, f"SELECT {number} AS node, t.text AS text FROM {joined}")
+
+    def _keep_every(self) -> None:
+        selects = []
+        for cls, columns in self.columns.items():
+            mine = {(c.word, c.sort): named(c.name) for c in columns if not c.many}
+            filled = (f"CAST({mine.get(k, 'NULL')} AS {SQL_TYPES[k[1]]}) AS {name}" for k, name in self.shared.items())
+            selects.append(f"SELECT {', '.join(('n', *filled))} FROM {_table(cls)}")
+        nothing = "SELECT CAST(NULL AS BIGINT) AS n WHERE FALSE"
+        self.session.keep(EVERY, " UNION ALL ".join(selects) or nothing)
+
+    def _keep_above(self) -> None:
+        above = {}
+        for concept in sorted(self._stated()):
+            try:
+                above[concept] = tuple(sorted(set(self.ancestors(concept))))
+            except LookupError:  # a shape reports what the vocabulary does not know
+                above[concept] = ()
+        kinds = {"concept": pa.int64(), "ancestor": pa.int64()}
+        self.session.keep_rows(ABOVE, kinds, [(c, a) for c, ancestry in above.items() for a in ancestry])
+        self._below: dict[int, set[int]] = defaultdict(set)
+        for concept, ancestry in above.items():
+            for ancestor in ancestry:
+                self._below[ancestor].add(concept)
+        self.concepts = frozenset(above)
+
+    def _stated(self) -> set[int]:
+        """Collect the concepts that records state, and count the records of each class and concept."""
+        found: set[int] = set()
+        for cls, columns in self.columns.items():
+            for c in columns:
+                if c.sort != CONCEPTS:
+                    continue
+                table, column = (_list(cls, c), "value") if c.many else (_table(cls), named(c.name))
+                counted = (
+                    f"SELECT {column}, COUNT(DISTINCT n) FROM {table}"
+                    if c.many
+                    else f"SELECT {column}, COUNT(*) FROM {table}"
+                )
+                for concept, number in self.session.ask(f"{counted} GROUP BY {column}"):
+                    if c.word == HAEMONY.concept:
+                        self.counts[cls, concept] = int(number)
+                    found.update(() if concept is None else (int(concept),))
+        return found
+
+    # --- the layout
+
+    def tables(self) -> Tables:
+        """Return the layout that shapes are planned over."""
+        universe = Extent(EVERY, NODE, RECORDS, keyed=True)
+        if self.session.size(STRAYS):
+            universe = Extent(f"(SELECT n FROM {EVERY} UNION SELECT node FROM {STRAYS})", NODE, RECORDS)
+        concepts = Extent(f"(SELECT DISTINCT concept FROM {ABOVE})", "{t}.concept", CONCEPTS, keyed=True)
+        ids = f"({self._ids} UNION SELECT node, text FROM {STRAYS})"
+        return Tables(
+            self._predicates(),
+            {_table(cls): self._of_class(cls) for cls in self.files},
+            self._instances,
+            {
+                RECORDS: universe,
+                CONCEPTS: concepts,
+                FOREIGN: Extent("(SELECT '' AS node WHERE FALSE)", "{t}.node", FOREIGN),
+            },
+            {RECORDS: self._number},
+            {RECORDS: ids},
+        )
+
+    def _number(self, record_id: str) -> int | None:
+        found = self.session.ask(f"SELECT min(node) FROM ({self._ids}) WHERE text = {quoted(record_id)}")
+        return None if found[0][0] is None else int(found[0][0])
+
+    def _of_class(self, cls: str) -> dict[URIRef, list[Edge]]:
+        found: dict[URIRef, list[Edge]] = defaultdict(list)
+        for c in self.columns[cls]:
+            if c.many:
+                found[c.word].append(Edge(_list(cls, c), NODE, RECORDS, "{t}.value", c.sort))
+            else:
+                found[c.word].append(Edge(_table(cls), NODE, RECORDS, f"{{t}}.{named(c.name)}", c.sort, keyed=True))
+        iri = quoted(str(self.schema[cls].iri))
+        found[RDF.type] += [Edge(_table(cls), NODE, RECORDS, iri, OTHERS, keyed=True), *self._concept_types([cls])]
+        for word, edge in self._worked_out():
+            if cls == {EARLIER_LINE: "Treatment", DIAGNOSED: PATIENT}[word]:
+                found[word].append(edge)
+        return found
+
+    def _predicates(self) -> dict[URIRef, list[Edge]]:
+        found: dict[URIRef, list[Edge]] = defaultdict(list)
+        for (word, sort), name in self.shared.items():
+            found[word].append(Edge(EVERY, NODE, RECORDS, f"{{t}}.{name}", sort, keyed=True))
+        for cls in self.files:
+            for word, edges in self._of_class(cls).items():
+                found[word] += [e for e in edges if not e.keyed or (word, e.object_sort) not in self.shared]
+        for word, edge in self._worked_out():
+            found[word] = [edge]
+        found[HAEMONY.ancestor].append(Edge(ABOVE, "{t}.concept", CONCEPTS, "{t}.ancestor", CONCEPTS))
+        classes = [f"SELECT {quoted(str(self.schema[cls].iri))} AS s" for cls in self.files]
+        if classes:
+            above = f"(SELECT s, {quoted(str(HAEMONY.Record))} AS o FROM ({' UNION ALL '.join(classes)}))"
+            found[RDFS.subClassOf].append(Edge(above, "{t}.s", OTHERS, "{t}.o", OTHERS))
+        return found
+
+    def _worked_out(self) -> Iterable[tuple[URIRef, Edge]]:
+        """Return the words that no column holds."""
+        treatment = self.columns.get("Treatment", [])
+        if EARLIER_LINE in self.scope.words and any(c.name == "line" for c in treatment):
+            pairs = "FROM rows_Treatment AS b JOIN rows_Treatment AS a ON a.patient = b.patient AND a.line < b.line"
+            yield EARLIER_LINE, Edge(f"(SELECT b.n, a.n AS o {pairs})", NODE, RECORDS, "{t}.o", RECORDS)
+        names = {c.name for c in self.columns.get("Diagnosis", [])}
+        if DIAGNOSED in self.scope.words and {"day", "concept"} <= names:
+            precursors = f"SELECT concept FROM {ABOVE} WHERE ancestor = {PRECURSOR}"
+            ripe = f"concept IS NOT NULL AND day IS NOT NULL AND concept NOT IN ({precursors}) AND patient IS NOT NULL"
+            first = f"(SELECT patient AS n, min(day) AS o FROM rows_Diagnosis WHERE {ripe} GROUP BY patient)"
+            yield DIAGNOSED, Edge(first, NODE, RECORDS, "{t}.o", INTEGERS)
+
+    def _concept_types(self, classes: Iterable[str]) -> list[Edge]:
+        """A record is an instance of each concept that a shape targets and that its own concept descends from."""
+        targets = ", ".join(map(str, sorted(self.scope.targets)))
+        if not targets:
+            return []
+        stated = [
+            f"SELECT n, {'value' if c.many else named(c.name)} AS concept FROM {_list(cls, c) if c.many else _table(cls)}"
+            for cls in classes
+            for c in self.columns[cls]
+            if (c.word, c.sort) == (HAEMONY.concept, CONCEPTS)
+        ]
+        if not stated:
+            return []
+        united = f"({' UNION ALL '.join(stated)}) AS f JOIN {ABOVE} AS a ON a.concept = f.concept"
+        pairs = f"(SELECT DISTINCT f.n, a.ancestor AS o FROM {united} WHERE a.ancestor IN ({targets}))"
+        return [Edge(pairs, NODE, RECORDS, "{t}.o", CONCEPTS)]
+
+    def _instances(self, cls: Node) -> Sequence[Extent]:
+        """Return the records of a class or of a concept, or the concepts that the vocabulary knows."""
+        concept = concept_id(cls)
+        if concept is not None:
+            return list(self._stating(concept))
+        if cls == HAEMONY.Concept:
+            return [Extent(f"(SELECT DISTINCT concept FROM {ABOVE})", "{t}.concept", CONCEPTS, keyed=True)]
+        if cls == HAEMONY.Record:
+            return [Extent(EVERY, NODE, RECORDS, keyed=True)]
+        return [Extent(_table(n), NODE, RECORDS, keyed=True) for n in self.files if self.schema[n].iri == cls]
+
+    def _stating(self, concept: int) -> Iterable[Extent]:
+        below = self._below.get(concept, set())
+        for cls, columns in self.columns.items():
+            mine = sorted(below & {c for (name, c) in self.counts if name == cls and c is not None})
+            if not mine:
+                continue
+            for c in columns:
+                if (c.word, c.sort) != (HAEMONY.concept, CONCEPTS):
+                    continue
+                if c.many:
+                    inner = f"SELECT n FROM {_list(cls, c)} WHERE {_one_of('value', concept, mine)}"
+                    yield Extent(_table(cls), NODE, RECORDS, f"{NODE} IN ({inner})", keyed=True)
+                else:
+                    where = _one_of(f"{{t}}.{named(c.name)}", concept, mine)
+                    yield Extent(_table(cls), NODE, RECORDS, where, keyed=True)
+
+
+def rows_of(path: Path) -> int:
+    """Count the rows of a Parquet file, or of the files in a folder."""
+    return sum(int(pq.read_metadata(p).num_rows) for p in parts_of(path))
+
+
+def schema_of(path: Path) -> pa.Schema:
+    """Return the schema of a Parquet file, or of the files in a folder."""
+    return pq.read_schema(parts_of(path)[0])
+
+
+def parts_of(path: Path) -> list[Path]:
+    """List the files of a table."""
+    return sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+
+
+def _sort(f: Field, kind: pa.DataType) -> Sort:
+    """Return what a column holds: its type decides, for a field may have been filled with what it should not."""
+    if pa.types.is_boolean(kind):
+        return BOOLEANS
+    if pa.types.is_integer(kind):
+        return CONCEPTS if f.kind == "concept" else INTEGERS
+    if pa.types.is_decimal(kind) or pa.types.is_floating(kind):
+        return DECIMALS
+    return RECORDS if f.kind == "reference" else STRINGS
+
+
+def _resolved(c: Column, number: int, strays: bool) -> tuple[str, list[str]]:
+    """Return the number of the record that a column refers to, and the joins that find it."""
+    joins, found = [f"LEFT JOIN {_file(c.refers_to)} AS r{number} ON r{number}.id = {c.text}"], [f"r{number}.n"]
+    if strays:
+        joins.append(f"LEFT JOIN {STRAYS} AS s{number} ON s{number}.text = {c.text}")
+        found.append(f"s{number}.node")
+    found.append(f"CASE WHEN {c.text} IS NULL THEN NULL ELSE {STRAY} END")
+    return f"COALESCE({', '.join(found)})", joins
+
+
+def _one_of(column: str, concept: int, below: Sequence[int]) -> str:
+    """Return the condition that a column holds a concept or one below it; null is none."""
+    if len(below) > FEW:
+        inner = f"SELECT concept FROM {ABOVE} WHERE ancestor = {concept}"
+        return f"({column} IS NOT NULL AND {column} IN ({inner}))"
+    return f"({column} IS NOT NULL AND {column} IN ({', '.join(map(str, below))}))"
+
+
+def _file(cls: str) -> str:
+    """Name the table of a class's file, its rows numbered as ``n``."""
+    return f"records_{cls}"
+
+
+def _table(cls: str) -> str:
+    """Name the table of a class."""
+    return f"rows_{cls}"
+
+
+def _list(cls: str, column: Column) -> str:
+    """Name the table of a column of lists."""
+    return f"rows_{cls}_{column.name}"
