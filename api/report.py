@@ -190,7 +190,7 @@ def write_shacl(
     build: Path, shapes: Sequence[Path], out: Path, partner: str | None = None, schema: Schema | None = None
 ) -> int:
     """Write the broken rules of one partner, or of all, as a SHACL validation report in Turtle; return their number."""
-    from haemony.graph_loader.validate import report_graph
+    from haemony.graph_loader.shacl_report import report_graph
 
     names = [partner_in(build, partner)] if partner else sorted(p.name for p in (build / "partners").iterdir())
     found = [build / "partners" / name / "violations.parquet" for name in names]

@@ -72,7 +72,7 @@ class DuckDBSession(Session):
         self.sql(f"CREATE OR REPLACE TEMP TABLE {named(name)} AS {query}")
 
     def keep_file(self, name: str, path: Path, first: int | None = None) -> None:
-        """Name a Parquet file as a table of the session, its rows numbered as ``n`` from ``first`` on if that is given."""
+        """Name a Parquet file as a table of the session; with ``first``, its rows are numbered from there, as ``n``."""
         rows = f"SELECT * FROM read_parquet({quoted(str(path))})"
         if first is not None:
             file = f"read_parquet({quoted(str(path))}, file_row_number = true)"

@@ -116,7 +116,7 @@ class SparkSession(Session):
         self.keep_file(name, path)
 
     def keep_file(self, name: str, path: Path, first: int | None = None) -> None:
-        """Name a Parquet file, or folder of them, as a table of the session, its rows numbered as ``n`` from ``first``."""
+        """Name a Parquet file as a table of the session; with ``first``, its rows are numbered from there, as ``n``."""
         frame = self._spark.read.parquet(str(path.resolve()))
         if first is not None:
             # One file at a time and in order: numbers must not change from one reading to the next.

@@ -132,7 +132,7 @@ class Session(ABC):
 
     @abstractmethod
     def keep_file(self, name: str, path: Path, first: int | None = None) -> None:
-        """Name a Parquet file as a table of the session, its rows numbered as ``n`` from ``first`` on if that is given."""
+        """Name a Parquet file as a table of the session; with ``first``, its rows are numbered from there, as ``n``."""
 
     def size(self, name: str) -> int:
         """Count the rows of a table of the session."""

@@ -58,6 +58,7 @@ class Request:
     memory: str | None = None
     engine: Engine = "duckdb"
     spark_master: str | None = None
+    reference: bool = False
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,8 @@ def _partner(
             request.processes,
             name=lambda c: vocabulary[c].name,
             schema=schema,
+            reference=request.reference,
+            memory=request.memory,
         )
         progress("writing records and ledger")
         broken = session.read(violations)

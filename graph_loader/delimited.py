@@ -15,8 +15,8 @@ import duckdb
 
 from haemony.engine.errors import Problem
 from haemony.engine.on_duckdb import DuckDBSession as Session
-from haemony.engine.sql import quoted
 from haemony.engine.session import Table
+from haemony.engine.sql import quoted
 from haemony.graph_loader.archives import ARCHIVE_FAULTS, UnreadableError, is_archive, open_bytes, private_file
 from haemony.graph_loader.texts import ROW
 from haemony.mappings.model import TableSpec

@@ -91,10 +91,16 @@ class Scope:
     targets: frozenset[int]
 
     @classmethod
-    def of(cls, shapes: Graph) -> Scope:
-        """Collect every word and every targeted concept that a shapes graph mentions."""
+    def of(cls, shapes: Graph, schema: Schema | None = None) -> Scope:
+        """Collect every word and every targeted concept that a shapes graph mentions.
+
+        A SPARQL constraint may mention any word, in its text: then every field of ``schema`` is in scope.
+        """
         words = {o for o in shapes.objects() if isinstance(o, URIRef) and o.startswith(HAEMONY)}
         words |= {HAEMONY[name] for message in shapes.objects(None, SH.message) for name in placeholders(str(message))}
+        if (None, SH.sparql, None) in shapes:
+            words |= {f.word for c in (schema or read_schema()).records for f in c.fields}
+            words |= {END_DAY, EARLIER_LINE, DIAGNOSED}
         classes = {concept_id(o) for p in (SH.targetClass, SH["class"]) for o in shapes.objects(None, p)}
         return cls(frozenset(words), frozenset(c for c in classes if c is not None))
 

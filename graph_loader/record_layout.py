@@ -1,8 +1,8 @@
-"""The records of a partner as shapes see them, in columns: what ``rdf`` writes as triples, without writing any.
+"""The records of a partner as shapes see them, in columns: what ``rdf`` writes as triples.
 
 Each record class is a table, and each record a number, which stands wherever another refers to it. The words that
-several classes have (``:patient``, ``:concept``, ``:day``) stand once more in a table of all records, ``every``, so that
-a walk over all records of a patient is one join. Lists have tables of their own, and so have the words that are worked
+several classes have (``:patient``, ``:concept``, ``:day``) stand once more in a table of all records, ``every``, so
+that a walk over all records of a patient is one join. Lists have tables of their own, and so have the words that are worked
 out: ``:ancestor``, ``:earlier_line``, ``:diagnosed``.
 """
 
@@ -220,17 +220,45 @@ class RecordLayout:
             for c in columns:
                 if c.sort != CONCEPTS:
                     continue
-                table, column = (_list(cls, c), "value") if c.many else (_table(cls), named(c.name))
-                counted = (
-                    f"SELECT {column}, COUNT(DISTINCT n) FROM {table}"
-                    if c.many
-                    else f"SELECT {column}, COUNT(*) FROM {table}"
-                )
-                for concept, number in self.session.ask(f"{counted} GROUP BY {column}"):
+                number = "COUNT(DISTINCT n)" if c.many else "COUNT(*)"
+                counted = f"SELECT {_column(c)}, {number} FROM {_home(cls, c)} GROUP BY {_column(c)}"
+                for concept, records in self.session.ask(counted):
                     if c.word == HAEMONY.concept:
-                        self.counts[cls, concept] = int(number)
+                        self.counts[cls, concept] = int(records)
                     found.update(() if concept is None else (int(concept),))
         return found
+
+    # --- what stands behind the numbers
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """The number of records of each class."""
+        return {name: rows_of(path) for name, path in self.files.items()}
+
+    @property
+    def all_ids(self) -> str:
+        """The query that gives the id, ``text``, of each record number, ``node``."""
+        return f"{self._ids} UNION ALL SELECT node, text FROM {STRAYS} WHERE node < 0"
+
+    def subjects(self, numbers: str) -> str:
+        """Return the query of the records of some numbers: ``n``, ``id``, ``class`` and ``patient``."""
+        strays = f"SELECT node AS n, text AS id, '' AS class, '' AS patient FROM {STRAYS} WHERE node < 0"
+        selects = [
+            f"SELECT n, id, {quoted(cls)} AS class, COALESCE(patient, '') AS patient FROM {_file(cls)}"
+            for cls in self.files
+        ]
+        return " UNION ALL ".join(f"SELECT * FROM ({select}) WHERE n IN ({numbers})" for select in (*selects, strays))
+
+    def origins(self, ids: str) -> str:
+        """Return the query of the mapping rows and source cells behind some records, by ``id``."""
+        empty = "CAST([] AS VARCHAR[])"
+        selects = [f"SELECT '' AS id, {empty} AS mappings, {empty} AS sources WHERE FALSE"]
+        for cls, path in self.files.items():
+            there = schema_of(path).names
+            listed = ", ".join(c if c in there else f"{empty} AS {c}" for c in ("mappings", "sources"))
+            selects.append(f"SELECT id, {listed} FROM {_file(cls)} WHERE id IN ({ids})")
+        lists = "any_value(mappings) AS mappings, any_value(sources) AS sources"
+        return f"SELECT id, {lists} FROM ({' UNION ALL '.join(selects)}) GROUP BY id"
 
     # --- the layout
 
@@ -240,7 +268,6 @@ class RecordLayout:
         if self.session.size(STRAYS):
             universe = Extent(f"(SELECT n FROM {EVERY} UNION SELECT node FROM {STRAYS})", NODE, RECORDS)
         concepts = Extent(f"(SELECT DISTINCT concept FROM {ABOVE})", "{t}.concept", CONCEPTS, keyed=True)
-        ids = f"({self._ids} UNION SELECT node, text FROM {STRAYS})"
         return Tables(
             self._predicates(),
             {_table(cls): self._of_class(cls) for cls in self.files},
@@ -251,7 +278,7 @@ class RecordLayout:
                 FOREIGN: Extent("(SELECT '' AS node WHERE FALSE)", "{t}.node", FOREIGN),
             },
             {RECORDS: self._number},
-            {RECORDS: ids},
+            {RECORDS: f"({self.all_ids})"},
         )
 
     def _number(self, record_id: str) -> int | None:
@@ -306,10 +333,10 @@ class RecordLayout:
         targets = ", ".join(map(str, sorted(self.scope.targets)))
         if not targets:
             return []
+        columns = [(cls, c) for cls in classes for c in self.columns[cls]]
         stated = [
-            f"SELECT n, {'value' if c.many else named(c.name)} AS concept FROM {_list(cls, c) if c.many else _table(cls)}"
-            for cls in classes
-            for c in self.columns[cls]
+            f"SELECT n, {_column(c)} AS concept FROM {_home(cls, c)}"
+            for cls, c in columns
             if (c.word, c.sort) == (HAEMONY.concept, CONCEPTS)
         ]
         if not stated:
@@ -398,6 +425,16 @@ def _file(cls: str) -> str:
 def _table(cls: str) -> str:
     """Name the table of a class."""
     return f"rows_{cls}"
+
+
+def _home(cls: str, column: Column) -> str:
+    """Name the table in which a column's values stand."""
+    return _list(cls, column) if column.many else _table(cls)
+
+
+def _column(column: Column) -> str:
+    """Name a column in the table in which its values stand."""
+    return "value" if column.many else named(column.name)
 
 
 def _list(cls: str, column: Column) -> str:

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from rdflib import RDF, SH, Graph, URIRef
-from rdflib.extras.shacl import SHACLPathError, parse_shacl_path
+from rdflib.extras.shacl import parse_shacl_path
 from rdflib.term import Node
 
-from haemony.engine.errors import BuildError, Problem
+from haemony.engine.errors import Problem, ShapeError
 from haemony.graph_loader.rdf import placeholders
 from haemony.ontology.schema import HAEMONY, Schema, read_schema
+from haemony.shapes.reader import read_algebra, read_path
+from haemony.shapes.reader import shape_id as shape_id
+
+
+@dataclass(frozen=True, order=True)
+class Violation:
+    """One result: a record, the shape that it breaks, and why in words."""
+
+    shape: str
+    patient: str
+    record_id: str
+    value: str
+    component: str
+    severity: str
+    cls: str
+    path: str
+    message: str
+
 
 SEVERITIES = {SH.Violation: "Violation", SH.Warning: "Warning", SH.Info: "Info"}
 KAHN = ("conformance", "completeness", "plausibility")
-#: What SHACL Core does not have: https://www.w3.org/TR/shacl/#core-components
-BEYOND_CORE = (SH.sparql, SH.js, SH.rule, SH.target, SH.expression)
 TARGETS = (SH.targetClass, SH.targetNode, SH.targetSubjectsOf, SH.targetObjectsOf)
-
-
-def shape_id(shape: object) -> str:
-    """Return the stable id of a shape: the last part of its IRI.
-
-    >>> shape_id("https://w3id.org/haemony/shape/patient-age")
-    'patient-age'
-    """
-    return re.split(r"[/#]", str(shape))[-1]
 
 
 def shape_files(paths: Iterable[Path]) -> list[Path]:
@@ -57,19 +65,18 @@ def read_shapes(paths: Iterable[Path], schema: Schema | None = None) -> Graph:
         problems.extend(_faults(path.name, graph, seen, words))
         shapes += graph
     if problems:
-        raise BuildError(problems)
+        raise ShapeError(dict.fromkeys(problems))
+    read_algebra(shapes)  # rings over several files
     return shapes
 
 
 def _faults(file: str, graph: Graph, seen: dict[str, str], words: Collection[str]) -> Iterator[Problem]:
-    for predicate in BEYOND_CORE:
-        for subject in graph.subjects(predicate, unique=True):
-            name = f"sh:{shape_id(predicate)}"
-            yield Problem(
-                file, None, _label(subject), f"uses {name}, which is not SHACL Core.", "Write it with Core constraints."
-            )
+    try:
+        read_algebra(graph, file)
+    except ShapeError as error:
+        yield from error.problems
     for shape in sorted(_reporting(graph), key=str):
-        label = _label(shape)
+        label = shape_id(shape)
         if not isinstance(shape, URIRef):
             yield Problem(
                 file, None, label, "a shape with a target has no IRI.", "Name it https://w3id.org/haemony/shape/<id>."
@@ -98,12 +105,11 @@ def _shape_faults(graph: Graph, shape: URIRef, words: Collection[str]) -> Iterat
                 f"the message names {{{name}}}, which is no field.",
                 "Write {value}, {focus} or a field of the record.",
             )
-    for predicate in (SH.path, HAEMONY.shows):
-        for path in graph.objects(shape, predicate):
-            try:
-                parse_shacl_path(graph, path)
-            except (SHACLPathError, TypeError) as error:
-                yield f"its path cannot be read: {error}", "See https://www.w3.org/TR/shacl/#property-paths."
+    for path in graph.objects(shape, HAEMONY.shows):
+        try:
+            read_path(graph, path)
+        except ShapeError as error:
+            yield f":shows: {error.problems[0].message}", error.problems[0].advice
 
 
 def _reporting(graph: Graph) -> set[Node]:
@@ -117,8 +123,10 @@ def _reporting(graph: Graph) -> set[Node]:
     return found
 
 
-def _label(node: Node) -> str:
-    return shape_id(node) if isinstance(node, URIRef) else "(no IRI)"
+def path_text(shapes: Graph, shape: Node) -> str:
+    """Write the path of a shape, or the one that it shows, with the last parts of its words."""
+    path = shapes.value(shape, SH.path) or shapes.value(shape, HAEMONY.shows)
+    return "" if path is None else re.sub(r"<[^>]*[/#]([^>/#]*)>", r"\1", parse_shacl_path(shapes, path).n3())
 
 
 def path_turtle(shapes: Graph, path: Node) -> str:

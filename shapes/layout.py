@@ -104,6 +104,10 @@ class Layout(Protocol):
     def sorts(self) -> Sequence[Sort]:
         """The sorts of nodes that predicates start from."""
 
+    @property
+    def all_sorts(self) -> Sequence[Sort]:
+        """The sorts of all terms."""
+
     def edges(self, predicate: URIRef, row: Row | None = None) -> Sequence[Edge]:
         """Return where a predicate's triples are kept: those whose subject is the key of a row, where one is given."""
 

@@ -44,6 +44,20 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Found:
+    """What breaks one constraint of a shape among focus nodes; ``more`` tells results apart that else were one.
+
+    ``node`` is the focus where the query is no longer over the focus nodes' own tables; then ``more`` holds the way.
+    """
+
+    query: Query
+    value: Place | None = None
+    more: tuple[Sql, ...] = ()
+    path: Value = None
+    node: Sql | None = None
+
+
+@dataclass(frozen=True)
 class Way:
     """The shapes, and in each the focus node, over which a nested property shape was reached."""
 
@@ -278,42 +292,41 @@ class Planner:
                 yield from (r for r in self._rows(shape, constraint, focus, way) if not r.query.empty)
 
     def _rows(self, shape: a.Shape, constraint: a.Constraint, focus: Place, way: Way) -> Iterator[Rows]:
-        def found(query: Query, value: Place | None, *more: Sql, path: Value = None, focus: Place = focus) -> Rows:
-            return Rows(shape, constraint, way.shapes, query, focus, value, (*way.nodes, *more), path)
+        if isinstance(constraint, a.Property):
+            for value in self.walk(focus, shape.path):
+                yield from self.rows(constraint.shape, [value], Way((*way.shapes, shape), (*way.nodes, focus.node)))
+            return
+        for found in self._broken_by(shape, constraint, focus, way):
+            trail = (*way.nodes, *found.more) if found.node is None else found.more
+            place = focus if found.node is None else replace(focus, node=found.node, row=None)
+            yield Rows(shape, constraint, way.shapes, found.query, place, found.value, trail, found.path)
 
+    def _broken_by(self, shape: a.Shape, constraint: a.Constraint, focus: Place, way: Way) -> Iterator[Found]:
         match constraint:
-            case a.Property(inner):
-                for value in self.walk(focus, shape.path):
-                    yield from self.rows(inner, [value], Way((*way.shapes, shape), (*way.nodes, focus.node)))
             case a.MinCount() | a.MaxCount() | a.Qualified() | a.HasValue():
-                yield found(_query(focus).only(negated(self._keeps(shape, constraint, focus.here()))), None)
+                yield Found(_query(focus).only(negated(self._keeps(shape, constraint, focus.here()))))
             case a.UniqueLang():
-                for query, node, *more in self._same_languages(shape, focus, way):
-                    yield Rows(shape, constraint, way.shapes, query, replace(focus, node=node), None, tuple(more))
+                yield from self._same_languages(shape, focus, way)
             case a.Equals() | a.Disjoint() | a.LessThan():
-                for query, value, *more in self._pairs(shape, constraint, focus):
-                    yield found(query, value, *more)
+                yield from self._pairs(shape, constraint, focus)
             case a.Closed(allowed):
-                for query, value, path, node in self._open(shape, allowed, focus):
-                    yield found(query, value, node, path=path)
-            case a.Sparql():
+                yield from self._open(shape, allowed, focus)
+            case a.Sparql() | a.Property():
                 return
             case _:
                 for value in self.walk(focus, shape.path):
-                    yield found(_query(value).only(negated(self._value_keeps(constraint, value.here()))), value)
+                    yield Found(_query(value).only(negated(self._value_keeps(constraint, value.here()))), value)
 
-    def _pairs(
-        self, shape: a.Shape, constraint: a.Pairwise, focus: Place
-    ) -> Iterator[tuple[Query, Place, *tuple[Sql, ...]]]:
+    def _pairs(self, shape: a.Shape, constraint: a.Pairwise, focus: Place) -> Iterator[Found]:
         mine, other = shape.path, a.Predicate(constraint.predicate)
         match constraint:
             case a.Equals():
                 for path, against in ((mine, other), (other, mine)):
                     for value in self.walk(focus, path):
-                        yield _query(value).only(negated(self._among(value, focus, against))), value
+                        yield Found(_query(value).only(negated(self._among(value, focus, against))), value)
             case a.Disjoint():
                 for value in self.walk(focus, mine):
-                    yield _query(value).only(self._among(value, focus, other)), value
+                    yield Found(_query(value).only(self._among(value, focus, other)), value)
             case a.LessThan(_, operator):
                 yield from self._not_less(focus, mine, other, operator)
 
@@ -331,9 +344,7 @@ class Planner:
                 found.append(Sql(f"({guard}({other.key}, {value.node}) IN ({pairs}))"))
         return any_of(found)
 
-    def _not_less(
-        self, focus: Place, mine: a.Path | None, other: a.Path, operator: a.Operator
-    ) -> Iterator[tuple[Query, Place, Sql]]:
+    def _not_less(self, focus: Place, mine: a.Path | None, other: a.Path, operator: a.Operator) -> Iterator[Found]:
         """Return the pairs of which the first is not less; two that do not compare are such a pair."""
         for value in self.walk(focus, mine):
             for limit in self.walk(replace(focus, query=value.query), other):
@@ -341,9 +352,9 @@ class Planner:
                 seen, right = self.layout.term(replace(limit, query=seen.query))
                 alike = _alike(left.family, right.family)
                 less = all_of([alike, compared(left.order, operator, right.order)]) if alike is not False else False
-                yield _query(seen).only(negated(less)), value, limit.node
+                yield Found(_query(seen).only(negated(less)), value, (limit.node,))
 
-    def _same_languages(self, shape: a.Shape, focus: Place, way: Way) -> Iterator[tuple[Query, Sql, *tuple[Sql, ...]]]:
+    def _same_languages(self, shape: a.Shape, focus: Place, way: Way) -> Iterator[Found]:
         """Return a focus node once for each language that several of its values have."""
         for value in self.walk(focus, shape.path):
             seen, term = self.layout.term(value)
@@ -359,11 +370,9 @@ class Planner:
             grouped = f"SELECT {kept} FROM ({distinct}) GROUP BY {kept} HAVING COUNT(*) > 1"
             query = Query((f"({grouped}) AS {alias}",))
             node, *more = (Sql(f"{alias}.{name}") for name in (*names, "language"))
-            yield query, node, *more
+            yield Found(query, None, tuple(more), node=node)
 
-    def _open(
-        self, shape: a.Shape, allowed: frozenset[URIRef], focus: Place
-    ) -> Iterator[tuple[Query, Place, Value, Sql]]:
+    def _open(self, shape: a.Shape, allowed: frozenset[URIRef], focus: Place) -> Iterator[Found]:
         """Return what is said of values with predicates that a closed shape does not allow."""
         for value in self.walk(focus, shape.path):
             for predicate, edge in self.layout.every_edge():
@@ -376,7 +385,7 @@ class Planner:
                     alias = query.tables[-1].rpartition(" AS ")[2]
                     path = Sql(str(predicate).replace("{t}", alias))
                     query = query.only(*(negated(Sql(f"{path} = {self._named(p)}")) for p in sorted(allowed)))
-                yield query, end, path, value.node
+                yield Found(query, end, (value.node,), path)
 
     def _named(self, predicate: URIRef) -> Sql:
         sort = self.layout.sort_of(predicate)

@@ -57,10 +57,10 @@ STEPS: dict[URIRef, tuple[a.Times, bool]] = {
 }
 
 
-def shape_name(shape: object) -> str:
+def shape_id(shape: object) -> str:
     """Return a shape's name for messages: the last part of its IRI.
 
-    >>> shape_name(URIRef("https://w3id.org/haemony/shape/patient-age")), shape_name(BNode("x"))
+    >>> shape_id(URIRef("https://w3id.org/haemony/shape/patient-age")), shape_id(BNode("x"))
     ('patient-age', '(no IRI)')
     """
     return "(no IRI)" if isinstance(shape, BNode) else re.split(r"[/#]", str(shape))[-1]
@@ -77,6 +77,15 @@ def read_algebra(graph: Graph, file: str = "") -> list[a.Shape]:
     if reader.problems:
         raise ShapeError(dict.fromkeys(reader.problems))
     return [shape for shape in shapes if shape.targets]
+
+
+def read_path(graph: Graph, node: Node) -> a.Path:
+    """Read a path of a graph; raises ``ShapeError`` where it is none."""
+    try:
+        return _Reader(graph, "").path(node)
+    except _FaultError as fault:
+        message, _, advice = str(fault).partition("|")
+        raise ShapeError([Problem("", None, "", message, advice)]) from None
 
 
 class _FaultError(Exception):
@@ -103,7 +112,7 @@ class _Reader:
         if node in self._read:
             return self._read[node]
         if node in self._open:
-            names = " → ".join(shape_name(n) for n in [*self._open[self._open.index(node) :], node])
+            names = " → ".join(shape_id(n) for n in [*self._open[self._open.index(node) :], node])
             advice = "SHACL leaves open what recursion means: break the ring."
             self._say(node, f"the shape refers to itself ({names}).", advice)
             return a.Shape(node)
@@ -121,7 +130,7 @@ class _Reader:
         severity = graph.value(node, SH.severity)
         return a.Shape(
             node=node,
-            path=self._guard(node, lambda: self._path(paths[0])) if paths else None,
+            path=self._guard(node, lambda: self.path(paths[0])) if paths else None,
             path_node=paths[0] if paths else None,
             targets=tuple(self._targets(node)),
             constraints=tuple(self._constraints(node)),
@@ -161,7 +170,7 @@ class _Reader:
             return None
 
     def _say(self, node: Node, message: str, advice: str = "") -> None:
-        self.problems.append(Problem(self.file, None, shape_name(node), message, advice))
+        self.problems.append(Problem(self.file, None, shape_id(node), message, advice))
 
     def _constraint(self, node: Node, predicate: Node, value: Node) -> Iterable[a.Constraint]:
         make = CONSTRAINTS.get(URIRef(str(predicate)))
@@ -216,7 +225,7 @@ class _Reader:
             node = rest
         return items
 
-    def _path(self, node: Node, outer: tuple[Node, ...] = ()) -> a.Path:
+    def path(self, node: Node, outer: tuple[Node, ...] = ()) -> a.Path:
         graph = self.graph
         if isinstance(node, URIRef):
             return a.Predicate(node)
@@ -225,7 +234,7 @@ class _Reader:
         inside = (*outer, node)
 
         def inner(part: Node) -> a.Path:
-            return self._path(part, inside)
+            return self.path(part, inside)
 
         if (node, RDF.first, None) in graph:
             parts = self.items(node, SH.path)
@@ -257,7 +266,7 @@ def _iri(value: Node, predicate: Node) -> URIRef:
 
 
 def _word(predicate: Node) -> str:
-    return f"sh:{shape_name(predicate)}"
+    return f"sh:{shape_id(predicate)}"
 
 
 def _true(value: Node | None) -> bool:

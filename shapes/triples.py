@@ -60,6 +60,11 @@ class TripleLayout:
         """The one sort that there is."""
         return (TERM,)
 
+    @property
+    def all_sorts(self) -> Sequence[Sort]:
+        """The one sort."""
+        return self.sorts
+
     def edges(self, predicate: URIRef, row: Row | None = None) -> Sequence[Edge]:
         """Return the triples of a predicate."""
         return (Edge(TRIPLES, "{t}.s", TERM, "{t}.o", TERM, f"{{t}}.p = {quoted(written(predicate))}"),)

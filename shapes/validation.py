@@ -15,6 +15,10 @@ from haemony.shapes.layout import Edge, Layout, Place, Sort
 from haemony.shapes.plan import Planner, Rows
 from haemony.shapes.query import Sql, written
 
+#: The table in which a validation keeps what it finds.
+RESULTS = "results"
+COLUMNS = ("rule", "focus_sort", "focus", "value_sort", "value", "path")
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -105,12 +109,18 @@ class Validation:
 
     # --- what is found
 
+    def keep(self) -> None:
+        """Ask everything, and keep the table of results: terms as the layout writes them."""
+        kinds = ("INTEGER", *["VARCHAR"] * 5)
+        nothing = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in zip(COLUMNS, kinds, strict=True))
+        self.session.keep(RESULTS, " UNION ALL ".join(self.selects) or f"SELECT {nothing} WHERE FALSE")
+
     def results(self) -> Iterator[Result]:
         """Ask everything, and return each result with its terms."""
-        if not self.selects:
-            return
-        sorts = {sort.name: sort for sort in self.layout.sorts}
-        for number, focus_sort, focus, value_sort, value, path in self.session.ask(" UNION ALL ".join(self.selects)):
+        self.keep()
+        sorts = {sort.name: sort for sort in self.layout.all_sorts}
+        rows = self.session.ask(f"SELECT {', '.join(COLUMNS)} FROM {RESULTS}")
+        for number, focus_sort, focus, value_sort, value, path in rows:
             rule = self.rules[number]
             yield Result(
                 rule,
@@ -118,6 +128,17 @@ class Validation:
                 None if value is None else self.layout.read(sorts[value_sort], value),
                 rule.shape.path_node if path is None else self.layout.read(sorts[focus_sort], path),
             )
+
+    def nodes(self, places: Sequence[Place]) -> list[str]:
+        """Return the queries that find the nodes at places."""
+        return [place.query.select(f"{place.node} AS node") for place in places if place.query]
+
+    def counting(self, places: Sequence[Place]) -> str:
+        """Return the query that counts the different nodes at places."""
+        if len(places) == 1 and places[0].row and places[0].query:
+            return places[0].query.select("COUNT(*)")
+        nodes = " UNION ALL ".join(self.nodes(places))
+        return f"SELECT COUNT(DISTINCT node) FROM ({nodes})" if nodes else "SELECT 0"
 
 
 def _close(session: Session, names: dict[tuple[Sort, Sort], str]) -> None:

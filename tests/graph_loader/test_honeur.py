@@ -13,7 +13,7 @@ import pytest
 
 from haemony.graph_loader.rdf import Tables
 from haemony.graph_loader.shapes import read_shapes
-from haemony.graph_loader.validate import Validator
+from haemony.graph_loader.reference import Validator
 from haemony.mappings.partner import BUNDLED, read_partner
 from haemony.ontology.schema import TTL, read_schema
 from haemony.ontology.vocabulary import read_vocabulary
