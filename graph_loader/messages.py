@@ -12,7 +12,7 @@ from rdflib.term import Node
 from haemony.engine.session import Session
 from haemony.engine.sql import quoted
 from haemony.graph_loader.rdf import CONCEPT, RECORD, concept_id, placeholders
-from haemony.graph_loader.record_layout import ABOVE, CONCEPTS, RECORDS, RecordLayout
+from haemony.graph_loader.record_layout import ABOVE, CONCEPTS, LISTS, RECORDS, RecordLayout
 from haemony.graph_loader.shapes import SEVERITIES, path_text, shape_id
 from haemony.ontology.schema import HAEMONY
 from haemony.shapes import algebra as a
@@ -34,7 +34,9 @@ SHORT = r"^-?[0-9]+\.[0-9]+$"
 
 def nothing_found(session: Session) -> None:
     """Keep an empty table of violations."""
-    session.keep("violations", f"SELECT {', '.join(f'CAST(NULL AS VARCHAR) AS {c}' for c in VIOLATIONS)} WHERE FALSE")
+    kinds = {**dict.fromkeys(VIOLATIONS, "VARCHAR"), **dict.fromkeys(LISTS, "VARCHAR[]")}
+    columns = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in kinds.items())
+    session.keep("violations", f"SELECT {columns} WHERE FALSE")
 
 
 def keep_violations(
@@ -71,8 +73,8 @@ class _Words:
         spoken = "string_agg(d.said, ', ' ORDER BY d.text) AS said, string_agg(d.text, ', ' ORDER BY d.text) AS text"
         joined = "shown AS w JOIN said AS d ON d.sort = w.sort AND d.value = w.value"
         self.session.keep("spoken", f"SELECT w.shape, w.focus, w.name, {spoken} FROM {joined} GROUP BY ALL")
-        foci = f"SELECT {_node(RECORDS, 'focus')} FROM {RESULTS} WHERE focus_sort = '{RECORDS.name}'"
-        self.session.keep("subjects", self.layout.subjects(foci))
+        foci = f"SELECT {_node(RECORDS, 'focus')} AS n FROM {RESULTS} WHERE focus_sort = '{RECORDS.name}'"
+        self.layout.keep_subjects("subjects", foci)
         self.session.keep("violations", self._violations())
 
     # --- small tables
@@ -180,7 +182,8 @@ class _Words:
         message = f"replace(replace({message}, '{{{FOCUS}}}', {record}), '{{{VALUE}}}', {said})"
         subject = f"{record} AS record_id, COALESCE(s.class, '') AS class, COALESCE(s.patient, '') AS patient"
         rule = "g.id AS shape, g.severity, g.component, g.path"
-        columns = f"{subject}, {rule}, {value} AS value, {message} AS message"
+        lists = ", ".join(f"COALESCE(s.{c}, CAST([] AS VARCHAR[])) AS {c}" for c in LISTS)
+        columns = f"{subject}, {rule}, {value} AS value, {message} AS message, {lists}"
         of_record = f"s.n = CASE WHEN r.focus_sort = '{RECORDS.name}' THEN CAST(r.focus AS BIGINT) END"
         return (
             f"SELECT DISTINCT {columns} FROM {RESULTS} AS r JOIN rules AS g ON g.rule = r.rule "

@@ -2,7 +2,7 @@
 
 Each record class is a table, and each record a number, which stands wherever another refers to it. The words that
 several classes have (``:patient``, ``:concept``, ``:day``) stand once more in a table of all records, ``every``, so
-that a walk over all records of a patient is one join. Lists have tables of their own, and so have the words that are worked
+that a walk over all records of a patient is one join. Lists have tables of their own, and so have words that are worked
 out: ``:ancestor``, ``:earlier_line``, ``:diagnosed``.
 """
 
@@ -43,6 +43,8 @@ FOREIGN = Names("foreign", RECORD)
 EVERY, ABOVE, STRAYS, IDS = "every", "above", "strays", "ids"
 NODE = "{t}.n"
 PATIENT = "Patient"
+#: The lists that each record carries: the lines of the mapping and the delivered cells behind it.
+MAPPINGS, SOURCES = LISTS = ("mappings", "sources")
 #: A targeted concept with more descendants in use than this is looked up in a table, not compared one by one.
 FEW = 40
 #: Stands for a reference to no record of its class until such references are resolved.
@@ -240,25 +242,32 @@ class RecordLayout:
         """The query that gives the id, ``text``, of each record number, ``node``."""
         return f"{self._ids} UNION ALL SELECT node, text FROM {STRAYS} WHERE node < 0"
 
-    def subjects(self, numbers: str) -> str:
-        """Return the query of the records of some numbers: ``n``, ``id``, ``class`` and ``patient``."""
-        strays = f"SELECT node AS n, text AS id, '' AS class, '' AS patient FROM {STRAYS} WHERE node < 0"
-        selects = [
-            f"SELECT n, id, {quoted(cls)} AS class, COALESCE(patient, '') AS patient FROM {_file(cls)}"
-            for cls in self.files
-        ]
-        return " UNION ALL ".join(f"SELECT * FROM ({select}) WHERE n IN ({numbers})" for select in (*selects, strays))
+    def keep_subjects(self, name: str, numbers: str) -> None:
+        """Keep the records of some numbers: ``n``, ``id``, ``class``, ``patient``, and the cells and lines behind them.
 
-    def origins(self, ids: str) -> str:
-        """Return the query of the mapping rows and source cells behind some records, by ``id``."""
-        empty = "CAST([] AS VARCHAR[])"
-        selects = [f"SELECT '' AS id, {empty} AS mappings, {empty} AS sources WHERE FALSE"]
-        for cls, path in self.files.items():
-            there = schema_of(path).names
-            listed = ", ".join(c if c in there else f"{empty} AS {c}" for c in ("mappings", "sources"))
-            selects.append(f"SELECT id, {listed} FROM {_file(cls)} WHERE id IN ({ids})")
-        lists = "any_value(mappings) AS mappings, any_value(sources) AS sources"
-        return f"SELECT id, {lists} FROM ({' UNION ALL '.join(selects)}) GROUP BY id"
+        One class at a time: lists are wide, and those of all classes at once would not stay small.
+        """
+        self.session.keep("wanted", f"SELECT DISTINCT n FROM ({numbers})")
+        nothing = f"CAST([] AS VARCHAR[]) AS {MAPPINGS}, CAST([] AS VARCHAR[]) AS {SOURCES}"
+        strays = f"SELECT node AS n, text AS id, '' AS class, '' AS patient, {nothing} FROM {STRAYS} WHERE node < 0"
+        parts = [f"SELECT * FROM ({strays}) WHERE n IN (SELECT n FROM wanted)"]
+        for cls, first in self.offsets.items():
+            within = f"n >= {first} AND n < {first + self.sizes[cls]}"
+            if not self.session.ask(f"SELECT n FROM wanted WHERE {within} LIMIT 1"):
+                continue
+            chosen = f"SELECT {self._subject(cls)} FROM {_file(cls)} WHERE n IN (SELECT n FROM wanted WHERE {within})"
+            self.session.keep(f"{name}_{cls}", chosen)
+            parts.append(f"SELECT * FROM {name}_{cls}")
+        self.session.keep(name, " UNION ALL ".join(parts))
+
+    def _subject(self, cls: str) -> str:
+        there = schema_of(self.files[cls]).names
+        lists = (f"COALESCE({c}, []) AS {c}" if c in there else f"CAST([] AS VARCHAR[]) AS {c}" for c in LISTS)
+        return f"n, id, {quoted(cls)} AS class, COALESCE(patient, '') AS patient, {', '.join(lists)}"
+
+    def numbers(self, ids: str) -> str:
+        """Return the query of the numbers of records, by their ids."""
+        return f"SELECT node AS n FROM ({self.all_ids}) WHERE text IN ({ids})"
 
     # --- the layout
 
@@ -354,7 +363,8 @@ class RecordLayout:
             return [Extent(f"(SELECT DISTINCT concept FROM {ABOVE})", "{t}.concept", CONCEPTS, keyed=True)]
         if cls == HAEMONY.Record:
             return [Extent(EVERY, NODE, RECORDS, keyed=True)]
-        return [Extent(_table(n), NODE, RECORDS, keyed=True) for n in self.files if self.schema[n].iri == cls]
+        classes = [n for n in self.files if self.schema[n].iri == cls]
+        return [Extent(_table(n), NODE, RECORDS, keyed=True, apart=True) for n in classes]
 
     def _stating(self, concept: int) -> Iterable[Extent]:
         below = self._below.get(concept, set())
@@ -367,10 +377,10 @@ class RecordLayout:
                     continue
                 if c.many:
                     inner = f"SELECT n FROM {_list(cls, c)} WHERE {_one_of('value', concept, mine)}"
-                    yield Extent(_table(cls), NODE, RECORDS, f"{NODE} IN ({inner})", keyed=True)
+                    yield Extent(_table(cls), NODE, RECORDS, f"{NODE} IN ({inner})", keyed=True, apart=True)
                 else:
                     where = _one_of(f"{{t}}.{named(c.name)}", concept, mine)
-                    yield Extent(_table(cls), NODE, RECORDS, where, keyed=True)
+                    yield Extent(_table(cls), NODE, RECORDS, where, keyed=True, apart=True)
 
 
 def rows_of(path: Path) -> int:

@@ -21,7 +21,7 @@ from haemony.engine.on_duckdb import DuckDBSession as Session
 from haemony.engine.sql import quoted
 from haemony.graph_loader.messages import VIOLATIONS, keep_violations, nothing_found
 from haemony.graph_loader.rdf import Ancestors, Scope, Tables
-from haemony.graph_loader.record_layout import EVERY, RecordLayout
+from haemony.graph_loader.record_layout import EVERY, LISTS, RecordLayout
 from haemony.graph_loader.reference import check_patients
 from haemony.graph_loader.shapes import SEVERITIES, Violation, read_shapes, shape_id
 from haemony.ontology.schema import HAEMONY, Schema, read_schema
@@ -159,15 +159,14 @@ class _Step:
 
     def write(self, out: Path, late: Sequence[Violation], roads: Mapping[str, str]) -> Summary:
         """Write what was found; ``late`` are the results of the slow road."""
-        self._keep_late(late)
+        self._add(late)
         out.parent.mkdir(parents=True, exist_ok=True)
-        origins = self.layout.origins("SELECT record_id FROM all_violations")
-        listed = ", ".join(f"COALESCE(o.{c}, CAST([] AS VARCHAR[])) AS {c}" for c in ("mappings", "sources"))
-        joined = f"SELECT v.*, {listed} FROM all_violations AS v LEFT JOIN ({origins}) AS o ON o.id = v.record_id"
-        self.session.sql(f"COPY ({joined} ORDER BY {ORDER}) TO {quoted(str(out))} (FORMAT parquet)")
-        counts = self.session.ask("SELECT shape, severity, COUNT(*) FROM all_violations GROUP BY ALL ORDER BY ALL")
+        columns = ", ".join((*VIOLATIONS, *LISTS))
+        ordered = f"SELECT {columns} FROM violations ORDER BY {ORDER}"
+        self.session.sql(f"COPY ({ordered}) TO {quoted(str(out))} (FORMAT parquet)")
+        counts = self.session.ask("SELECT shape, severity, COUNT(*) FROM violations GROUP BY ALL ORDER BY ALL")
         self._write_checked(out.with_name(CHECKED), roads)
-        quarantined = "SELECT COUNT(DISTINCT record_id) FROM all_violations WHERE severity = 'Violation'"
+        quarantined = "SELECT COUNT(DISTINCT record_id) FROM violations WHERE severity = 'Violation'"
         sizes = self.layout.sizes
         return Summary(
             patients=sizes.get("Patient", 0),
@@ -176,14 +175,21 @@ class _Step:
             quarantined=int(self.session.ask(quarantined)[0][0]),
         )
 
-    def _keep_late(self, late: Sequence[Violation]) -> None:
+    def _add(self, late: Sequence[Violation]) -> None:
+        """Add results of the slow road to the table of violations."""
+        if not late:
+            return
         rows = [[getattr(v, "cls" if c == "class" else c) for c in VIOLATIONS] for v in late]
         self.session.keep_rows("late", VIOLATIONS, rows)
-        columns = ", ".join(VIOLATIONS)
-        self.session.keep("all_violations", f"SELECT {columns} FROM violations UNION SELECT {columns} FROM late")
+        self.layout.keep_subjects("late_subjects", self.layout.numbers("SELECT record_id FROM late"))
+        own = ", ".join(f"l.{c}" for c in VIOLATIONS)
+        lists = ", ".join(f"COALESCE(s.{c}, CAST([] AS VARCHAR[])) AS {c}" for c in LISTS)
+        added = f"SELECT {own}, {lists} FROM late AS l LEFT JOIN late_subjects AS s ON s.id = l.record_id"
+        columns = ", ".join((*VIOLATIONS, *LISTS))
+        self.session.keep("violations", f"SELECT {columns} FROM violations UNION {added}")
 
     def _write_checked(self, out: Path, roads: Mapping[str, str]) -> None:
-        failed = dict(self.session.ask("SELECT shape, COUNT(DISTINCT record_id) FROM all_violations GROUP BY shape"))
+        failed = dict(self.session.ask("SELECT shape, COUNT(DISTINCT record_id) FROM violations GROUP BY shape"))
         rows = []
         for root in self.roots:
             for shape in (root, *_nested(root)):
@@ -220,7 +226,7 @@ def _nested(shape: Shape) -> list[Shape]:
 
 def no_violations(out: Path) -> Path:
     """Write the table of violations of a delivery that breaks no shape, or that nobody validated."""
-    lists = dict.fromkeys(("mappings", "sources"), pa.list_(pa.string()))
+    lists = dict.fromkeys(LISTS, pa.list_(pa.string()))
     out.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.schema({**VIOLATIONS, **lists}).empty_table(), out)
     return out

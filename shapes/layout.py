@@ -48,6 +48,8 @@ class Extent:
     sort: Sort
     where: str = ""
     keyed: bool = False
+    #: No node of the table is in another one of which this is said.
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Row:
 
     alias: str
     table: str
+    apart: bool = False
 
 
 @dataclass(frozen=True)

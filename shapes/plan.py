@@ -116,7 +116,7 @@ class Planner:
     def _opened(self, extent: Extent) -> Place:
         alias = self._alias()
         query = Query((f"{extent.table} AS {alias}",), (_over(extent.where, alias),))
-        row = Row(alias, extent.table) if extent.keyed else None
+        row = Row(alias, extent.table, extent.apart) if extent.keyed else None
         return Place(Sql(extent.node.replace("{t}", alias)), extent.sort, query, row)
 
     def _alias(self) -> str:

@@ -17,7 +17,14 @@ from haemony.shapes.query import Sql, written
 
 #: The table in which a validation keeps what it finds.
 RESULTS = "results"
+#: How many queries are asked in one statement: the tables that all of them build are in memory together.
+TOGETHER = 8
 COLUMNS = ("rule", "focus_sort", "focus", "value_sort", "value", "path")
+
+
+def batched(selects: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """Return so many at a time."""
+    return (selects[i : i + size] for i in range(0, len(selects), size))
 
 
 @dataclass(frozen=True)
@@ -112,8 +119,10 @@ class Validation:
     def keep(self) -> None:
         """Ask everything, and keep the table of results: terms as the layout writes them."""
         kinds = ("INTEGER", *["VARCHAR"] * 5)
-        nothing = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in zip(COLUMNS, kinds, strict=True))
-        self.session.keep(RESULTS, " UNION ALL ".join(self.selects) or f"SELECT {nothing} WHERE FALSE")
+        columns = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in zip(COLUMNS, kinds, strict=True))
+        nothing = f"SELECT {columns} WHERE FALSE"
+        parts = [self._keep(" UNION ALL ".join(some)) for some in batched(self.selects, TOGETHER)]
+        self.session.keep(RESULTS, " UNION ALL ".join((nothing, *(f"SELECT * FROM {part}" for part in parts))))
 
     def results(self) -> Iterator[Result]:
         """Ask everything, and return each result with its terms."""
@@ -135,8 +144,9 @@ class Validation:
 
     def counting(self, places: Sequence[Place]) -> str:
         """Return the query that counts the different nodes at places."""
-        if len(places) == 1 and places[0].row and places[0].query:
-            return places[0].query.select("COUNT(*)")
+        counts = [p.query.select("COUNT(*) AS n") for p in places if p.query and p.row]
+        if len(counts) == len(places) == 1 or (counts and all(p.row and p.row.apart for p in places)):
+            return f"SELECT CAST(SUM(n) AS BIGINT) FROM ({' UNION ALL '.join(counts)})"
         nodes = " UNION ALL ".join(self.nodes(places))
         return f"SELECT COUNT(DISTINCT node) FROM ({nodes})" if nodes else "SELECT 0"
 

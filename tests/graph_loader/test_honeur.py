@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 from haemony.graph_loader.rdf import Tables
-from haemony.graph_loader.shapes import read_shapes
 from haemony.graph_loader.reference import Validator
+from haemony.graph_loader.shapes import read_shapes
 from haemony.mappings.partner import BUNDLED, read_partner
 from haemony.ontology.schema import TTL, read_schema
 from haemony.ontology.vocabulary import read_vocabulary
