@@ -210,15 +210,23 @@ def report(
         bool, typer.Option("--issues", help="List single quarantined and overruled cells, by file, row, column.")
     ] = False,
     shacl: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the broken rules as a standard SHACL report in Turtle.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the broken rules as a standard SHACL report: .ttl or .jsonld."),
     ] = None,
+    share: Annotated[
+        bool, typer.Option("--share", help="For the partner or a committee: no values, and no counts of few.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show where every delivered cell went, what is quarantined and why, what is wanted, which rules are broken."""
     from haemony.api.report import ISSUE, issues, read_report, write_shacl
-    from haemony.api.report_view import view
+    from haemony.api.report_view import shared_view, view
+    from haemony.api.share import shared
 
     workbench = workbench_of(ctx)
+    if share and (shacl or single):
+        raise HaemonyError([Problem("", None, "", "--share goes with no list of single cells or records.",
+                                    "Leave out --shacl and --issues.")])  # fmt: skip
     if shacl:
         results = write_shacl(workbench.current, workbench.shapes, shacl, partner, workbench.schema)
         if as_json:
@@ -229,8 +237,15 @@ def report(
     if single:
         show_rows(ISSUE, issues(workbench.current, partner), Format.json if as_json else Format.csv)
         return
-    made = read_report(workbench.current, workbench.shapes, partner)
-    if as_json:
+    privacy = workbench.settings.privacy
+    made = read_report(workbench.current, workbench.shapes, partner, workbench.schema, workbench.name, privacy)
+    if share:
+        masked = shared(made, privacy)
+        if as_json:
+            show_json(masked)
+        else:
+            show(shared_view(masked))
+    elif as_json:
         show_json(made.json())
     else:
         show(view(made))

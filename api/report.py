@@ -1,10 +1,10 @@
-"""The report of a build: where every delivered cell went, what is wrong, and what is wanted; no value of a patient."""
+"""The report of a build: where every delivered cell went, what is wrong, and what is wanted; no patient's own value."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,12 +12,14 @@ from typing import Any, Final
 import duckdb
 from rdflib import SH
 
+from haemony.api.faults import PRIVACY, Fault, read_faults
+from haemony.api.mixups import Mixup, read_mixups
 from haemony.api.reasons import FLAGS, meaning
 from haemony.engine.errors import BuildError
 from haemony.graph_loader.fates import FATES, IGNORED, LOADED, OVERRULED, QUARANTINED
 from haemony.graph_loader.shapes import read_shapes, shape_id
 from haemony.mappings.curie import nearest
-from haemony.ontology.schema import Schema
+from haemony.ontology.schema import Schema, read_schema
 
 WANTED: Final = "concept-wanted"
 
@@ -117,6 +119,8 @@ class PartnerReport:
     overruled: tuple[Overruled, ...]
     wanted: tuple[WantedConcept, ...]
     rules: tuple[BrokenRule, ...]
+    faults: tuple[Fault, ...]
+    mixups: tuple[Mixup, ...]
     flags: tuple[Flagged, ...]
     disputed: tuple[Flagged, ...]
 
@@ -160,13 +164,26 @@ class Report:
         return {**asdict(self), "partners": [partner.json() for partner in self.partners]}
 
 
-def read_report(build: Path, shapes: Sequence[Path], partner: str | None = None) -> Report:
-    """Read the report of a build; of one partner, where one is named."""
+def read_report(
+    build: Path,
+    shapes: Sequence[Path],
+    partner: str | None = None,
+    schema: Schema | None = None,
+    name: Callable[[int], str] | None = None,
+    privacy: int = PRIVACY,
+) -> Report:
+    """Read the report of a build; of one partner, where one is named.
+
+    ``name`` gives the name of a concept. A delivered text is quoted only where ``privacy`` records have it.
+    """
     about = json.loads((build / "build.json").read_text(encoding="utf-8"))
     names = [partner_in(build, partner)] if partner else sorted(p.name for p in (build / "partners").iterdir())
     rules = rule_texts(shapes)
     with duckdb.connect() as connection:
-        partners = tuple(_Evidence(connection, build / "partners" / name, rules).partner() for name in names)
+        known = schema or read_schema()
+        partners = tuple(
+            _Evidence(connection, build / "partners" / one, rules, known, name, privacy).partner() for one in names
+        )
     return Report(about["id"], about["built_at"], about["vocabulary"], partners)
 
 
@@ -189,12 +206,17 @@ def rule_texts(shapes: Sequence[Path]) -> dict[str, str]:
 def write_shacl(
     build: Path, shapes: Sequence[Path], out: Path, partner: str | None = None, schema: Schema | None = None
 ) -> int:
-    """Write the broken rules of one partner, or of all, as a SHACL validation report in Turtle; return their number."""
+    """Write the broken rules of one partner, or of all, as a SHACL validation report; return their number.
+
+    It is JSON-LD where the file is named ``.jsonld``, else Turtle.
+    """
+    from haemony.graph_loader.json_ld import report_json_ld
     from haemony.graph_loader.shacl_report import report_graph
 
     names = [partner_in(build, partner)] if partner else sorted(p.name for p in (build / "partners").iterdir())
     found = [build / "partners" / name / "violations.parquet" for name in names]
-    return report_graph(found, read_shapes(shapes, schema), out, schema)
+    write = report_json_ld if out.suffix == ".jsonld" else report_graph
+    return write(found, read_shapes(shapes, schema), out, schema)
 
 
 #: What ``issues`` says of a cell.
@@ -218,10 +240,21 @@ def issues(build: Path, partner: str | None = None) -> Iterator[tuple[str, str, 
 class _Evidence:
     """The Parquet files of one partner, asked for the report."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path, rules: dict[str, str]) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        folder: Path,
+        rules: dict[str, str],
+        schema: Schema,
+        name: Callable[[int], str] | None,
+        privacy: int,
+    ) -> None:
         self.connection = connection
         self.folder = folder
         self.rules = rules
+        self.schema = schema
+        self.name = name
+        self.privacy = privacy
 
     def partner(self) -> PartnerReport:
         summary = json.loads((self.folder / "summary.json").read_text(encoding="utf-8"))
@@ -234,6 +267,8 @@ class _Evidence:
             overruled=self._overruled(),
             wanted=self._wanted(),
             rules=self._broken(),
+            faults=read_faults(self.folder, self.rules, self.schema, self.name, self.privacy),
+            mixups=read_mixups(self.folder),
             flags=self._marked("flags"),
             disputed=self._marked("disputed"),
         )

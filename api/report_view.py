@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from haemony.api.console import count, table
+from haemony.api.faults import Fault
+from haemony.api.mixups import Mixup
 from haemony.api.report import FileLedger, LostCells, PartnerReport, Report
 from haemony.graph_loader.fates import DROPPED, FATES, IGNORED, LOADED, MISSING, QUARANTINED
 
@@ -53,6 +56,41 @@ def view(report: Report) -> Group:
     return Group(head, legend(), *(Group(*_partner(partner)) for partner in report.partners))
 
 
+def shared_view(report: Mapping[str, Any]) -> Group:
+    """Return the report that may leave the house (``share.shared``)."""
+    head = Text(f"Build {report['build']}, {report['built_at']}, vocabulary {report['vocabulary']}", style="dim")
+    partners = (line for partner in report["partners"] for line in _shared_partner(partner))
+    return Group(head, Text(report["privacy"]), *partners)
+
+
+def _shared_partner(partner: Mapping[str, Any]) -> Iterator[RenderableType]:
+    yield Text.assemble("\n", (partner["name"], "bold"), f"  {partner['title']}")
+    yield Text("Records: " + ", ".join(f"{name} {_shown(n)}" for name, n in partner["records"].items()))
+    for file in partner["files"]:
+        rows = [(c["column"], [f"{name} {_shown(n)}" for name, n in c["cells"].items()]) for c in file["columns"]]
+        yield Text(f"\n{file['file']}: {_shown(file['rows'])} rows", style="bold")
+        yield table(("column", "cells"), rows)
+    for name, (title, columns) in SHARED.items():
+        cells = [[_shown(line[column]) for column in columns] for line in partner[name]]
+        if cells:
+            yield Text(f"\n{title}", style="bold")
+            yield table(columns, cells)
+
+
+#: The lists of a report that is shared, and what a person reads of them; ``--json`` has all.
+SHARED: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "mixups": ("Units that look mixed up", ("values", "test", "file", "column", "says", "looks", "mapping")),
+    "rules": ("Rules broken", ("records", "severity", "rule", "columns", "says")),
+    "wanted": ("Wanted concepts", ("cells", "concept", "for")),
+    "flags": ("Flagged, and in the graph", ("records", "flag", "of", "meaning")),
+    "disputed": ("Disputed between sources", ("records", "field", "of")),
+}
+
+
+def _shown(value: int | str | list[str]) -> str:
+    return f"{value:,}" if isinstance(value, int) else value if isinstance(value, str) else ", ".join(value)
+
+
 def _partner(partner: PartnerReport) -> Iterator[RenderableType]:
     total = sum(partner.cells.values())
     yield Text.assemble("\n", (partner.name, "bold"), f"  {partner.title}")
@@ -65,8 +103,8 @@ def _partner(partner: PartnerReport) -> Iterator[RenderableType]:
     yield from _list(
         "Wanted concepts", ("cells", "concept", "for"), [(w.cells, w.label, w.subject) for w in partner.wanted]
     )
-    yield from _list("Rules broken", ("records", "severity", "rule", "of", "it says"),
-                     [(r.records, r.severity, r.shape, r.record_class, r.message) for r in partner.rules])  # fmt: skip
+    yield from _mixups(partner.mixups)
+    yield from _faults(partner.faults)
     flags = [f for f in partner.flags if f.flag not in {r.shape for r in partner.rules}]
     yield from _list(
         "Flagged, and in the graph", MARKED, [(f.records, f.flag, f.record_class, f.meaning) for f in flags]
@@ -82,6 +120,45 @@ def _partner(partner: PartnerReport) -> Iterator[RenderableType]:
 LOST: Final = ("cells", "reason", "file", "columns", "it means, and what to do")
 OVERRULED_COLUMNS: Final = ("cells", "file", "column", "that load for something else")
 MARKED: Final = ("records", "flag", "of", "it means")
+
+
+def _mixups(mixups: Sequence[Mixup]) -> Iterator[RenderableType]:
+    if mixups:
+        yield Text("\nUnits that look mixed up; nothing was converted", style="bold")
+    for mixup in mixups:
+        yield Text.assemble("     ", (mixup.headline, "yellow"), f" ({mixup.mapping})")
+        yield _indented(f"{mixup.file}, column {mixup.column}. {mixup.evidence}")
+        yield from (_indented(f"→ {line}") for line in mixup.change)
+
+
+def _faults(faults: Sequence[Fault]) -> Iterator[RenderableType]:
+    """Yield the broken rules, most records first, and below each where its records come from and what to change."""
+    if faults:
+        yield Text("\nRules broken", style="bold")
+    shapes: dict[str, list[Fault]] = {}
+    for fault in faults:
+        shapes.setdefault(fault.shape, []).append(fault)
+    for shape, mine in sorted(shapes.items(), key=lambda s: -sum(f.records for f in s[1]))[:SHOWN]:
+        total = sum(f.records for f in mine)
+        yield Text.assemble("\n", (f"{total:7,}  {shape}", "bold"), f"  {mine[0].severity}. {mine[0].message}")
+        for fault in mine[:COLUMNS]:
+            rows = ", ".join(_first([line.partition("/")[2] for line in fault.mapping]))
+            values = [f"values {fault.values}"] if fault.values else []
+            where = "; ".join([*values, ", ".join(_first(fault.columns)), rows])
+            yield _indented(f"{fault.records:,} of {fault.record_class}: {where}")
+        if len(mine) > COLUMNS:
+            yield _indented(f"{sum(f.records for f in mine[COLUMNS:]):,} through other mapping rows")
+        yield _indented(f"→ {mine[0].advice}")
+    if len(shapes) > SHOWN:
+        yield Text(f"… and {count(len(shapes) - SHOWN, 'rule')} more: haemony report --json", style="dim")
+
+
+def _indented(text: str) -> Padding:
+    return Padding(Text(text), (0, 0, 0, 9))
+
+
+def _first(names: Sequence[str]) -> list[str]:
+    return [*names[:COLUMNS], *([f"{len(names) - COLUMNS} more"] if len(names) > COLUMNS else [])]
 
 
 def _sums(adds_up: bool) -> str:

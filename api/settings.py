@@ -9,6 +9,7 @@ import typer
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from haemony.api.faults import PRIVACY
 from haemony.engine.errors import BuildError, HaemonyError, Problem
 from haemony.engine.session import Engine
 from haemony.graph_loader.ledger import TOLERATED
@@ -32,6 +33,7 @@ class Settings(BaseSettings):
     secret_file: Path = Field(default_factory=default_secret_file, description="the secret that makes pseudonyms")
     vocabulary: Path | None = Field(None, description="the imported vocabulary (default: beside the builds)")
     tolerate: float = Field(TOLERATED, ge=0, le=1, description="share of a column that may be quarantined")
+    privacy: int = Field(PRIVACY, ge=2, description="counts below it are masked in what is shared")
     processes: int = Field(2, ge=1, description="processes that validate")
     memory: str | None = Field(None, description="memory that the engine may take, such as 4GB")
     engine: Engine = Field("duckdb", description="the engine that builds: duckdb or spark")

@@ -46,6 +46,10 @@ class Workbench:
         """Return the record classes."""
         return read_schema()
 
+    def name(self, concept: int) -> str:
+        """Return the name of a concept, or its id where the vocabulary does not know it."""
+        return self.vocabulary[concept].name if concept in self.vocabulary else str(concept)
+
     @property
     def shapes(self) -> tuple[Path, ...]:
         """Return the built-in shapes and the user's own."""

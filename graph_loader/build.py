@@ -29,7 +29,9 @@ from haemony.graph_loader.fates import DEPENDENT, LOADED, NO_LEAD, QUARANTINED
 from haemony.graph_loader.graph import MAPPING_COLUMNS, project
 from haemony.graph_loader.harmonise import Harmonised, account, harmonise
 from haemony.graph_loader.ledger import TOLERATED
+from haemony.graph_loader.mixups import write_mixups
 from haemony.graph_loader.records import RECORDS, shared_records
+from haemony.graph_loader.shapes import read_shapes
 from haemony.graph_loader.stores.ladybug import LadybugStore
 from haemony.graph_loader.validate import validate
 from haemony.mappings.model import CONCEPTS, DICTIONARY, Partner
@@ -167,9 +169,11 @@ def _partner(
     work = target / "work" / partner.name
     with open_session(work, request.engine, memory=request.memory, master=request.spark_master) as session:
         result = harmonise(session, schema, vocabulary, partner, data, request.secret, progress)
+        progress("looking for mixed-up units")
+        out.mkdir(parents=True, exist_ok=True)
+        write_mixups(session, schema, vocabulary, result, read_shapes(request.shapes, schema), out / "mixups.parquet")
         progress("validating")
         violations = out / "violations.parquet"
-        out.mkdir(parents=True, exist_ok=True)
         validate(
             session.folder / RECORDS,
             request.shapes,

@@ -28,11 +28,29 @@ MEASUREMENT = Path(__file__).with_name("concepts") / "measurement.csv"
 #: OMOP spells the enzyme unit in its own way (https://github.com/OHDSI/Vocabulary-v5.0/issues/814).
 OMOP_SPELLINGS = {"[U]": "U"}
 
+#: Units in which laboratories give the same thing, the usual ones first, so that one is taken for another. The choice
+#: is the editors'; the codes are UCUM's (https://ucum.org/ucum).
+LABORATORY_UNITS = (
+    ("g/dL", "g/L", "mmol/L", "umol/L", "mg/dL", "mg/L", "nmol/L", "ug/dL", "ug/L"),
+    ("10*9/L", "/uL"),
+    ("10*12/L", "10*9/L", "/uL"),
+    ("U/L", "ukat/L"),
+    ("[iU]/L", "[iU]/mL"),
+    ("%", "1"),
+    ("mg/(24.h)", "g/(24.h)"),
+    ("mL/min", "mL/s"),
+    ("cm", "m", "[in_i]"),
+    ("kg", "g", "[lb_av]"),
+)
+
 #: A factor keeps 12 significant digits: more than any laboratory gives, few enough for CSV, JSON and SQL.
 PRECISION = Context(prec=12)
 
 #: Units that UCUM defines by others, but that are dimensions of their own here.
 OWN_DIMENSION = frozenset({"mol"})
+
+#: Factors that differ from 1 by less are the same unit in another spelling.
+SAME = 1e-6
 
 ANNOTATION = re.compile(r"\{[^{}\s]*\}")
 #: UCUM has no exponent on a bare number, but ucumvert's grammar takes it: ``10+3/uL`` for ``10*3/uL``.
@@ -92,6 +110,26 @@ def factor(from_ucum: str, to_ucum: str, molar_mass: float | Decimal | None = No
             f"of substance. Give the concept its molar mass in {MEASUREMENT.name}."
         )
     return _decimal(ratio.scale * Fraction(str(molar_mass or 1)) ** power)
+
+
+def mistakable(unit: str, kept: str, molar_mass: Decimal | None = None) -> dict[str, float]:
+    """Return the units that values read in one unit may really have, with the factor that then corrects them.
+
+    ``kept`` is the unit of the concept. A pure number has none: scores and ratios have no unit to mix up.
+
+    >>> mistakable("g/dL", "g/dL", Decimal(16114))["g/L"], mistakable("/uL", "10*9/L"), mistakable("1", "1")
+    (0.1, {'10*9/L': 1000.0}, {})
+    """
+    others = next((units for units in LABORATORY_UNITS if kept in units and kept != "1"), ())
+    found: dict[float, str] = {}
+    for other in others:
+        try:
+            by = float(factor(other, kept, molar_mass) / factor(unit, kept, molar_mass))
+        except VocabularyError:
+            continue
+        if abs(by - 1) > SAME:
+            found.setdefault(by, other)
+    return {other: by for by, other in found.items()}
 
 
 def is_ucum(text: str) -> bool:

@@ -96,6 +96,20 @@ def test_wanted_concepts_and_broken_rules(report: Report) -> None:
     assert all(r.message and "{" not in r.message for r in mds.rules)
 
 
+def test_faults_are_the_broken_rules_by_mapping_row(report: Report) -> None:
+    for found in report.partners:
+        by_shape = Counter[str]()
+        for fault in found.faults:
+            by_shape[fault.shape] += fault.records
+            assert fault.advice and all(line.startswith(f"{found.name}/") for line in fault.mapping)
+        assert by_shape == {s: sum(r.records for r in found.rules if r.shape == s) for s in by_shape}
+        assert set(by_shape) == {r.shape for r in found.rules}
+        assert [f.records for f in found.faults] == sorted((f.records for f in found.faults), reverse=True)
+    high = next(f for f in partner(report, "demo_aml").faults if f.shape == "haemoglobin-impossible")
+    assert high.columns == ("labor.Hb", "labor.Hb_Einheit")
+    assert "demo_aml/dictionary.tsv:15" in high.mapping
+
+
 def test_issues_are_the_quarantined_cells_without_their_text(build: Path, report: Report) -> None:
     listed = list(issues(build))
     counted = Counter(line[0] for line in listed if line[4] == "quarantined")
