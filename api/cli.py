@@ -20,6 +20,7 @@ from haemony.api.asking import cypher, queries, schema
 from haemony.api.console import Format, Steps, count, note, show, show_json, show_problems, show_rows, table
 from haemony.api.drafting import init
 from haemony.api.options import Json, Partners, settings_of, workbench_of
+from haemony.api.quality import quality
 from haemony.api.terms import vocabulary
 from haemony.engine.errors import HaemonyError, MappingError, Problem
 
@@ -160,6 +161,9 @@ def build(
     engine: Annotated[
         str | None, typer.Option(metavar="duckdb|spark", help="What plans run on (default duckdb, or HAEMONY_ENGINE).")
     ] = None,
+    accepted: Annotated[
+        str, typer.Option("--accept-rejected", metavar="REASON", help="Build even what its quality rejects, and why.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Harmonise, validate and load partners' deliveries; the old graph stays until the new one is complete."""
@@ -170,12 +174,12 @@ def build(
     for name, why_not in left_out.items():
         note(f"{name} is left out: {why_not}.")
     with Steps() as steps:
-        summaries = workbench.build(partners.values(), data, steps)
+        summaries = workbench.build(partners.values(), data, steps, accepted)
     if as_json:
         show_json({"built": [summary.__dict__ for summary in summaries], "left_out": left_out})
         return
     show_summaries(summaries)
-    note("Next: haemony report, haemony queries list.")
+    note("Next: haemony report, haemony quality, haemony queries list.")
 
 
 @app.command(epilog="Example: haemony check demo_aml")
@@ -213,6 +217,7 @@ def report(
         Path | None,
         typer.Option(metavar="FILE", help="Write the broken rules as a standard SHACL report: .ttl or .jsonld."),
     ] = None,
+    refused: Annotated[bool, typer.Option("--refused", help="Of what the last build refused for its quality.")] = False,
     share: Annotated[
         bool, typer.Option("--share", help="For the partner or a committee: no values, and no counts of few.")
     ] = False,
@@ -222,23 +227,25 @@ def report(
     from haemony.api.report import ISSUE, issues, read_report, write_shacl
     from haemony.api.report_view import shared_view, view
     from haemony.api.share import shared
+    from haemony.graph_loader.scorecards import refused_build
 
     workbench = workbench_of(ctx)
+    build = refused_build(workbench.settings.build) if refused else workbench.current
     if share and (shacl or single):
         raise HaemonyError([Problem("", None, "", "--share goes with no list of single cells or records.",
                                     "Leave out --shacl and --issues.")])  # fmt: skip
     if shacl:
-        results = write_shacl(workbench.current, workbench.shapes, shacl, partner, workbench.schema)
+        results = write_shacl(build, workbench.shapes, shacl, partner, workbench.schema)
         if as_json:
             show_json({"file": str(shacl), "results": results})
         else:
             show(Text(f"{shacl}: {count(results, 'result')}"))
         return
     if single:
-        show_rows(ISSUE, issues(workbench.current, partner), Format.json if as_json else Format.csv)
+        show_rows(ISSUE, issues(build, partner), Format.json if as_json else Format.csv)
         return
     privacy = workbench.settings.privacy
-    made = read_report(workbench.current, workbench.shapes, partner, workbench.schema, workbench.name, privacy)
+    made = read_report(build, workbench.shapes, partner, workbench.schema, workbench.name, privacy)
     if share:
         masked = shared(made, privacy)
         if as_json:
@@ -249,6 +256,9 @@ def report(
         show_json(made.json())
     else:
         show(view(made))
+
+
+app.command(epilog="Example: haemony quality demo_aml")(quality)
 
 
 @app.command(epilog="Example: haemony why 3f2a9c (an id, or how it begins)")

@@ -19,6 +19,8 @@ from haemony.graph_loader.fates import LOADED, QUARANTINED
 DATA: Final = "demo-data"
 #: A small demo hides as many kinds of mistakes as a large one: they are a larger share of a column.
 TOLERATED: Final = 0.5
+#: A handful of made-up patients may hide so many mistakes that the delivery would be refused.
+ACCEPTED: Final = "made up, with mistakes on purpose"
 #: What the demo asks, and the columns of the answer that are shown.
 QUESTIONS: Final[tuple[tuple[str, str, dict[str, str], tuple[str, ...]], ...]] = (
     (
@@ -56,7 +58,7 @@ def demo(workbench: Workbench, patients: int, seed: int, *, as_json: bool = Fals
         steps("", f"making up {count(patients, 'patient')} of {len(CENTRES)} hospitals in {folder}")
         written = generate(folder, patients, seed)
         partners, _ = workbench.deliveries(list(CENTRES), folder)
-        summaries = workbench.build(partners.values(), folder, steps)
+        summaries = workbench.build(partners.values(), folder, steps, ACCEPTED)
     if as_json:
         show_json({"built": [summary.__dict__ for summary in summaries], "answers": _answers(workbench)})
         return
@@ -80,7 +82,10 @@ def _answers(workbench: Workbench) -> dict[str, list[dict[str, Any]]]:
 def show_summaries(summaries: Sequence[PartnerSummary]) -> None:
     """Print what became of each partner's delivery."""
     rows = [_summary(summary) for summary in summaries]
-    columns = ("partner", "", "patients", "records", "cells", "how they ended", "loaded", "quarantined", "flagged")
+    columns = (
+        *("partner", "", "patients", "records", "cells", "how they ended", "loaded", "quarantined", "flagged"),
+        "quality",
+    )
     show(Text(), table(columns, rows), legend(), Text())
 
 
@@ -96,6 +101,7 @@ def _summary(summary: PartnerSummary) -> tuple[Any, ...]:
         Text(f"{summary.cells.get(LOADED, 0) / max(cells, 1):.0%}"),
         summary.cells.get(QUARANTINED, 0),
         summary.violations.get("Warning", 0),
+        summary.level,
     )
 
 

@@ -124,8 +124,13 @@ class Workbench:
             problems += error.problems
         return headers, problems
 
-    def build(self, partners: Iterable[Partner], data: Path, progress: Progress) -> list[PartnerSummary]:
-        """Build partners from a folder of deliveries into the current build."""
+    def build(
+        self, partners: Iterable[Partner], data: Path, progress: Progress, accepted: str = ""
+    ) -> list[PartnerSummary]:
+        """Build partners from a folder of deliveries into the current build.
+
+        A delivery that is rejected for its quality is refused, unless ``accepted`` says why it is taken.
+        """
         settings = self.settings
         request = Request(
             partners={partner.name: (partner, data) for partner in partners},
@@ -137,6 +142,7 @@ class Workbench:
             memory=settings.memory,
             engine=settings.engine,
             spark_master=settings.spark_master,
+            accepted=accepted.strip(),
         )
         return build(request, self.schema, self.vocabulary, progress)
 

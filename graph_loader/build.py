@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from uuid import uuid4
 
 import ibis
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from haemony.engine.errors import BuildError, HaemonyError
 from haemony.engine.plan import appended, gathered, no, texts
@@ -30,10 +31,12 @@ from haemony.graph_loader.graph import MAPPING_COLUMNS, project
 from haemony.graph_loader.harmonise import Harmonised, account, harmonise
 from haemony.graph_loader.ledger import TOLERATED
 from haemony.graph_loader.mixups import write_mixups
+from haemony.graph_loader.quality import REJECTED, Scorecard, score, shape_thresholds
 from haemony.graph_loader.records import RECORDS, shared_records
+from haemony.graph_loader.scorecards import delivery_digest, forget_refused, refuse, remember, write_card
 from haemony.graph_loader.shapes import read_shapes
 from haemony.graph_loader.stores.ladybug import LadybugStore
-from haemony.graph_loader.validate import validate
+from haemony.graph_loader.validate import CHECKED, validate
 from haemony.mappings.model import CONCEPTS, DICTIONARY, Partner
 from haemony.ontology.schema import RecordClass, Schema
 from haemony.ontology.vocabulary import Vocabulary
@@ -61,6 +64,7 @@ class Request:
     engine: Engine = "duckdb"
     spark_master: str | None = None
     reference: bool = False
+    accepted: str = ""  # why deliveries are taken that would be rejected
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class PartnerSummary:
     cells: dict[str, int] = field(default_factory=dict)
     violations: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    level: str = ""
 
 
 def current_build(folder: Path) -> Path:
@@ -115,13 +120,19 @@ def _build(request: Request, schema: Schema, vocabulary: Vocabulary, progress: P
     target = _new_build(request.folder)
     try:
         summaries = _partners(request, target, schema, vocabulary, progress)
+        cards = _score(request, target, schema, summaries)
+        summaries = [replace(s, level=card.level) for s, card in zip(summaries, cards, strict=True)]
         _carry_over(request, target)
         _describe(target, vocabulary, summaries)
+        if refused := [card for card in cards if card.level == REJECTED and not card.accepted]:
+            raise refuse(request.folder, target, refused)
         progress("", "loading the graph")
         tables = project(target, schema, vocabulary, target / "work" / "graph")
         LadybugStore(target / GRAPH).load(tables)
         shutil.rmtree(target / "work", ignore_errors=True)
         _become_current(request.folder, target)
+        remember(request.folder, cards)
+        forget_refused(request.folder, request.partners)
     finally:
         shutil.rmtree(target, ignore_errors=True)
     return summaries
@@ -357,6 +368,29 @@ def _write_mappings(session: Session, partner: Partner, out: Path) -> None:
 
 def _target(record_class: str, tag: str, field_name: str) -> str:
     return ".".join(part for part in (f"{record_class}#{tag}" if tag else record_class, field_name) if part)
+
+
+def _score(request: Request, target: Path, schema: Schema, summaries: Sequence[PartnerSummary]) -> list[Scorecard]:
+    """Write the scorecard of each delivery."""
+    own = shape_thresholds(read_shapes(request.shapes, schema))
+    cards = []
+    for summary in summaries:
+        partner, data = request.partners[summary.name]
+        out = target / "partners" / summary.name
+        card = score(
+            summary.name,
+            pq.read_table(out / CHECKED).to_pylist(),
+            summary.cells,
+            own=own,
+            agreed=partner.quality,
+            build=_build_id(target),
+            built_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            delivery=delivery_digest(partner, data, request.secret),
+            accepted=request.accepted,
+        )
+        write_card(card, out)
+        cards.append(card)
+    return cards
 
 
 def _carry_over(request: Request, target: Path) -> None:

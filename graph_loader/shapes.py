@@ -96,6 +96,9 @@ def _shape_faults(graph: Graph, shape: URIRef, words: Collection[str]) -> Iterat
     kahn = graph.value(shape, HAEMONY.kahn)
     if kahn is not None and str(kahn) not in KAHN:
         yield f"{str(kahn)!r} is no kind of data quality.", f"Write one of {', '.join(KAHN)}."
+    own = graph.value(shape, HAEMONY.threshold)
+    if own is not None and not re.fullmatch(r"0(\.\d+)?|1(\.0+)?", str(own)):
+        yield f"its threshold {str(own)!r} is no share of records.", "Write 0 to 1: 0.05 for 5 %."
     message = graph.value(shape, SH.message)
     if message is None:
         yield "the shape has no message.", "Add sh:message, in words that a curator understands."

@@ -26,6 +26,7 @@ from haemony.graph_loader.reference import check_patients
 from haemony.graph_loader.shapes import SEVERITIES, Violation, read_shapes, shape_id
 from haemony.ontology.schema import HAEMONY, Schema, read_schema
 from haemony.shapes.algebra import Shape, slow
+from haemony.shapes.layout import Place
 from haemony.shapes.reader import read_algebra
 from haemony.shapes.validation import Validation
 
@@ -84,7 +85,9 @@ def validate(
         with Session(work, memory=memory) as session:
             step = _Step(session, records, graph, schema, ancestors, name)
             late = step.roots if reference else [s for s in step.roots if slow(s)]
-            patients = step.patients() if reference else step.compile([s for s in step.roots if not slow(s)], late)
+            patients = step.compile([s for s in step.roots if s not in late], late)
+            if reference:
+                patients = step.patients()
             found: list[Violation] = []
             if late:
                 only = frozenset(s.node for s in late)
@@ -115,6 +118,7 @@ class _Step:
         self.layout = RecordLayout(session, records, Scope.of(graph, schema), schema, self.ancestors)
         self.tables = self.layout.tables()
         self.targeted: dict[str, int] = {}
+        self._counted: dict[str, int] = {}
         nothing_found(session)
 
     def ancestors(self, concept: int) -> Sequence[int]:
@@ -132,22 +136,22 @@ class _Step:
 
     def compile(self, fast: Sequence[Shape], late: Sequence[Shape]) -> list[str]:
         """Run the shapes that can be compiled; return the patients whose records the others target."""
-        validation = Validation(self.session, self.tables, [*fast, *late])
-        keep_violations(validation, self.layout, self.graph, self.name)
-        self.targeted = self._targeted(validation)
+        validation = Validation(self.session, self.tables, [*fast, *late], late)
+        if fast:
+            keep_violations(validation, self.layout, self.graph, self.name)
+        for shape, places in validation.foci.items():
+            self._count(validation, shape, places)
         return self._patients_of(validation, late)
 
-    def _targeted(self, validation: Validation) -> dict[str, int]:
-        """Count the focus nodes of each shape; those of one below another are the other's."""
-        counted: dict[str, int] = {}
-        found = {}
-        for shape, places in validation.foci.items():
-            query = validation.counting(places)
-            if query not in counted:
-                [(counted[query],)] = self.session.ask(query)
-            for below in (shape, *_nested(shape)):
-                found[shape_id(below.node)] = counted[query]
-        return found
+    def _count(self, validation: Validation, shape: Shape, places: Sequence[Place]) -> None:
+        """Count the focus nodes of a shape, and of the property shapes below it."""
+        query = validation.counting(places)
+        if query not in self._counted:
+            [(self._counted[query],)] = self.session.ask(query)
+        mark = shape_id(shape.node)
+        self.targeted[mark] = self.targeted.get(mark, 0) + self._counted[query]
+        for inner in shape.properties:
+            self._count(validation, inner, [v for p in places for v in validation.planner.walk(p, shape.path)])
 
     def _patients_of(self, validation: Validation, late: Sequence[Shape]) -> list[str]:
         nodes = [q for shape in late for q in validation.nodes(validation.foci[shape])]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from haemony.ontology.vocabulary import Vocabulary
 
 TOP: tuple[str, ...] = ("partner", "title", "contact", "licence", "like", "read", "patients", "index")
-TOP += ("last_contact", "tables", "panels", "prefer")
+TOP += ("last_contact", "tables", "panels", "prefer", "quality")
 TABLE = ("file", *PART, *READ, "patient", "at", "where", "derive", "split")
 INDEX = ("event", "relative", "date")
 KEY = ("column", "through")

@@ -118,6 +118,14 @@ class PanelSpec:
 
 
 @dataclass(frozen=True)
+class Allowance:
+    """The share of records that may break a shape at a partner, and why."""
+
+    threshold: float
+    reason: str
+
+
+@dataclass(frozen=True)
 class Format:
     """How the text of a cell is to be read.
 
@@ -254,6 +262,7 @@ class Partner:
     tables: Mapping[str, TableSpec]
     panels: tuple[PanelSpec, ...] = ()
     prefer: Mapping[str, tuple[str, ...]] = default(default_factory=dict)
+    quality: Mapping[str, Allowance] = default(default_factory=dict)
     dictionary: tuple[Row, ...] = ()
     concepts: tuple[ConceptRow, ...] = ()
     source: Path = Path()

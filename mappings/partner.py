@@ -29,6 +29,7 @@ from haemony.mappings.model import (
     Variable,
     Where,
 )
+from haemony.mappings.quality import read_quality
 from haemony.mappings.references import References
 from haemony.mappings.sssom import read_concepts
 from haemony.mappings.variables import Context, assumed_headers, compile_variables
@@ -148,6 +149,7 @@ def inspect_partner(folder: Path, vocabulary: Vocabulary, schema: Schema, proble
         tables=read_tables(reader, keys),
         panels=read_panels(reader, vocabulary),
         prefer=read_prefer(reader),
+        quality=read_quality(reader, folder),
         dictionary=rows,
         concepts=concepts,
         source=source,

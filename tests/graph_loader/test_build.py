@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 
 from haemony.engine.errors import BuildError, DeliveryError, HaemonyError
 from haemony.graph_loader.build import GRAPH, PartnerSummary, Request, build, current_build
+from haemony.graph_loader.scorecards import REFUSED
 from haemony.graph_loader.stores.ladybug import LadybugStore
 from haemony.mappings.model import Partner
 from haemony.mappings.partner import read_partner
@@ -202,7 +203,8 @@ def test_no_file_holds_a_key_a_name_or_the_secret(home: Home) -> None:
     outside = [
         p for p in home.folder.rglob("*") if p.is_file() and current_build(home.folder) not in p.resolve().parents
     ]
-    assert outside == []
+    history = [str(p.relative_to(home.folder)) for p in sorted(outside)]
+    assert history == ["quality/annex.jsonl", f"quality/{NAME}.jsonl"]
 
 
 def test_pseudonyms_of_two_partners_differ(home: Home) -> None:
@@ -275,6 +277,26 @@ def test_a_partner_at_fault_leaves_the_old_build_whole(home: Home) -> None:
         home.build(NAME, tolerated=0.0)
     assert home.snapshot() == before
     assert len(list((home.folder / "builds").iterdir())) == 1
+
+
+def test_a_rejected_delivery_is_refused_unless_a_reason_is_given(home: Home) -> None:
+    before, data = home.snapshot(), home.partners[NAME][1]
+    good = (data / "patients.csv").read_text()
+    (data / "patients.csv").write_text(good.replace(" 61 ", " 161 ").replace(",61,", ",161,").replace(",50,", ",150,"))
+    with pytest.raises(BuildError) as caught:
+        home.build(NAME, tolerated=1.0)
+    assert "age: 4 of 4 records (100 %), at most 1 % may" in str(caught.value)
+    assert home.snapshot() == before
+    refused = home.folder / REFUSED / "partners"
+    assert [p.name for p in refused.iterdir()] == [NAME] and (refused / NAME / "violations.parquet").is_file()
+    assert not [t for t in (KEY, PERSON) for p in refused.rglob("*.json") if t in p.read_text()]
+    request = replace(home.request(NAME, tolerated=1.0), accepted="the registry is moving")
+    (summary,) = build(request, home.schema, read_vocabulary())
+    card = json.loads((current_build(home.folder) / "partners" / NAME / "quality.json").read_text())
+    assert summary.level == card["level"] == "rejected" and card["accepted"] == "the registry is moving"
+    assert not (home.folder / REFUSED).exists()
+    (data / "patients.csv").write_text(good)
+    home.build(NAME)
 
 
 KILLED = """

@@ -17,7 +17,7 @@ from haemony.graph_loader.rdf import Scope, Tables, concept_iri, literal, projec
 from haemony.graph_loader.reference import Validator
 from haemony.graph_loader.shacl_report import report_graph
 from haemony.graph_loader.shapes import read_shapes
-from haemony.graph_loader.validate import Summary, validate
+from haemony.graph_loader.validate import CHECKED, Summary, validate
 from haemony.ontology.schema import HAEMONY, read_schema
 
 SHAPES = Path(__file__).parents[2] / "ontology" / "shapes"
@@ -228,6 +228,25 @@ def test_text_where_a_number_belongs_breaks_the_datatype(tmp_path: Path) -> None
     validate(records, [SHAPES], ancestors, out)
     messages = {r["shape"]: r["message"] for r in pq.read_table(out).to_pylist()}
     assert messages["measurement-value"] == "The value must be one number, not 9,1."
+
+
+def test_what_was_checked_is_counted(tmp_path: Path) -> None:
+    records = write(tmp_path / "records", Patient=people(3), Measurement=labs(2, "92"))
+    text = (
+        AGE
+        + """ shape:nested sh:targetClass :Measurement ; sh:severity sh:Info ; sh:message "m" ; sh:property shape:of .
+      shape:of sh:path :patient ; sh:severity sh:Info ; sh:message "m" ; sh:maxCount 0 ."""
+    )
+    for reference in (False, True):
+        out = tmp_path / str(reference) / "v.parquet"
+        validate(records, [shapes_file(tmp_path, text)], ancestors, out, 1, reference=reference)
+        rows = {r["shape"]: r for r in pq.read_table(out.with_name(CHECKED)).to_pylist()}
+        assert {shape: (r["targeted"], r["failed"]) for shape, r in rows.items()} == {
+            "age": (3, 0),
+            "nested": (2, 0),
+            "of": (2, 2),
+        }
+        assert {r["road"] for r in rows.values()} == {"reference" if reference else "compiled"}
 
 
 # --- the report ------------------------------------------------------------------------------------------------

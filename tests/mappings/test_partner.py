@@ -6,7 +6,7 @@ import pytest
 
 from haemony.engine.errors import MappingError
 from haemony.mappings.check import check
-from haemony.mappings.model import Cover, Format, Index, Link, Partner, PatientKey, Variable, Where
+from haemony.mappings.model import Allowance, Cover, Format, Index, Link, Partner, PatientKey, Variable, Where
 from haemony.mappings.partner import expand, extend_vocabulary, find_partners, read_partner, shape_files
 from haemony.mappings.variables import assumed_headers
 from haemony.ontology.schema import Schema
@@ -33,6 +33,8 @@ panels:
   - {name: listed, tested: "clinical: NPM1 IS NOT NULL", covers: [HGNC:7910, DNMT3A, haemony:flt3-itd]}
   - {name: flags, tested: clinical.NPM1, covers: clinical.t_*}
 prefer: {Mutation: [itd, clinical, variants]}
+quality:
+  haemoglobin-unlikely: {threshold: 0.2, reason: the trial treats severe anaemia}
 """
 DICTIONARY = [
     row("clinical", "PDID", "key"),
@@ -133,6 +135,7 @@ def test_the_layout_is_read(partner: Partner) -> None:
     assert partner.tables["lot"].patient == PatientKey('"Hospital No"', column="Hospital No")
     assert partner.tables["assay"].patient == PatientKey('"SAMPLE"', column="SAMPLE", through=("variants", "SAMPLE"))
     assert partner.prefer == {"Mutation": ("itd", "clinical", "variants")}
+    assert partner.quality == {"haemoglobin-unlikely": Allowance(0.2, "the trial treats severe anaemia")}
     exons, listed, flags = partner.panels
     assert (exons.table, exons.column, exons.expression) == ("clinical", None, None)
     assert exons.covers == (Cover("variants.GENE", "variants", "GENE"),)
@@ -263,6 +266,12 @@ panels:
   - {name: p, tested: nowhere, covers: [NOGENE, "HGNC:0", x.y]}
   - text
 prefer: {Mutations: [clinical, other]}
+quality:
+  haemoglobin-unlikly: {threshold: 0.1, reason: x}
+  ldh-unlikely: {threshold: 5 %, reason: x}
+  urate-unlikely: {threshold: 1.5, reson: x}
+  crp-unlikely: {reason: x}
+  mcv-unlikely:
 """
 FAULTY_DICTIONARY = [
     row("clinical", "PDID", "context"),
@@ -330,6 +339,13 @@ FAULTS = {
         "panels.3: A panel is a mapping",
         "prefer.Mutations: There is no class 'Mutations'. Did you mean 'Mutation'?",
         "prefer.Mutations: There is no table 'other'",
+        "quality.haemoglobin-unlikly: There is no shape 'haemoglobin-unlikly'. Did you mean 'haemoglobin-unlikely'?",
+        "quality.ldh-unlikely.threshold: '5 %' is no share of records. Write 0 to 1: 0.05 for 5 %.",
+        "quality.urate-unlikely.threshold: '1.5' is no share of records",
+        "quality.urate-unlikely.reson: Unknown key. Did you mean 'reason'?",
+        "quality.urate-unlikely.reason: The key is required",
+        "quality.crp-unlikely.threshold: The key is required",
+        "quality.mcv-unlikely: Nothing is said of the shape",
     ),
     "dictionary.tsv": (
         "3:use: 'other_id' is a key, and `patient` of table 'clinical' does not use it",
