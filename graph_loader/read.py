@@ -130,7 +130,10 @@ def _read_header(spec: TableSpec, path: Path) -> Header:
 
 
 def _header_fault(columns: Sequence[str]) -> tuple[str, str] | None:
-    """Return what is wrong with a header line, and what to do about it."""
+    """Return what is wrong with a header line, and what to do about it.
+
+    Columns are counted, not named: where the line is no header, its names are somebody's data.
+    """
     if not any(columns):
         return "the file is empty.", "Deliver it again, with a header line."
     if odd := [number for number, name in enumerate(columns, start=1) if "\0" in name]:
@@ -138,12 +141,23 @@ def _header_fault(columns: Sequence[str]) -> tuple[str, str] | None:
         return f"the name of column {odd[0]} holds a NUL character.", advice
     if "" in columns:
         return f"column {columns.index('') + 1} has no name.", "Give it one, and a row in the dictionary."
-    if doubled := sorted({name for name in columns if columns.count(name) > 1}):
-        return f"the header names {', '.join(map(repr, doubled))} more than once.", "Every column needs its own name."
-    folded = [name.casefold() for name in columns]
-    if alike := sorted({name for name in columns if folded.count(name.casefold()) > 1}):
-        return f"the columns {', '.join(map(repr, alike))} differ in case only.", "Rename one of them."
+    if doubled := _alike(columns):
+        advice = "Every column needs its own name. Is the first line a header at all?"
+        return f"columns {doubled} have the same name.", advice
+    if alike := _alike([name.casefold() for name in columns]):
+        return f"the names of columns {alike} differ in case only.", "Rename one of them."
     return None
+
+
+def _alike(names: Sequence[str]) -> str:
+    """Count the columns of the first name that stands more than once.
+
+    >>> _alike(["a", "b", "a"]), _alike(["a", "b"])
+    ('1 and 3', '')
+    """
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    places = [str(number) for number, name in enumerate(names, start=1) if name == doubled]
+    return f"{', '.join(places[:-1])} and {places[-1]}" if places else ""
 
 
 def land(

@@ -40,6 +40,10 @@ class Context:
         self.problems.append(Problem(file, row.line, column, message, advice, row.object_curie))
 
 
+#: So many columns without a row may be new ones; more, where half of the dictionary's own are gone, are no header.
+MANY_STRANGE = 3
+
+
 def assumed_headers(partner: Partner) -> dict[str, list[str]]:
     """Return the headers that the files themselves speak of, to check a partner without its data."""
     finder = Finder(partner.dictionary)
@@ -79,6 +83,14 @@ def _check_header(context: Context, finder: Finder, table: TableSpec, header: Se
     def note(column: str, message: str, advice: str = "") -> None:
         context.problems.append(Problem(table.file, 1, column, message, advice))
 
+    own = [row.variable for row in context.partner.dictionary if row.table == table.name and not row.glob]
+    strange = [column for column in dict.fromkeys(header) if finder.find(table.name, column) is None]
+    if len(strange) > MANY_STRANGE and 2 * len(set(own) & set(header)) < len(own):
+        # Its names are not repeated: a line that is no header holds somebody's data.
+        message = f"Of the {len(own)} columns of the dictionary, the first line names {len(set(own) & set(header))}."
+        note("", message, "Deliver the file with its header line, and check that it is the right file.")
+        return
+
     for column, times in Counter(header).items():
         if times > 1:
             note(column, f"The column stands {times} times in the header.")
@@ -90,10 +102,9 @@ def _check_header(context: Context, finder: Finder, table: TableSpec, header: Se
                 column, f"{tied[0].variable!r} and {tied[1].variable!r} cover it equally.", "Give it a row of its own."
             )
     known = {*header, *table.derive}
-    for column in dict.fromkeys(header):
-        if finder.find(table.name, column) is None:
-            advice = "Every column needs one; say ignore or drop if it is not wanted."
-            note(column, "The column has no row in the dictionary.", advice)
+    for column in strange:
+        advice = "Every column needs one; say ignore or drop if it is not wanted."
+        note(column, "The column has no row in the dictionary.", advice)
     for row in context.partner.dictionary:
         if row.table == table.name and not row.glob and row.variable not in known:
             message = f"{table.file} has no column {row.variable!r}."

@@ -145,7 +145,7 @@ def test_headers_at_fault_are_listed_at_once(tmp_path: Path) -> None:
     found = {p.file: p.message for p in caught.value.problems}
     assert "empty" in found["empty.csv"]
     assert "empty" in found["blank.csv"]
-    assert "'x' more than once" in found["twice.csv"]
+    assert "columns 3 and 4 have the same name" in found["twice.csv"]
     assert "utf-8" in found["utf16.csv"]
     assert "missing" in found["gone.csv"]
     assert all(p.advice for p in caught.value.problems)
