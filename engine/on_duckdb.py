@@ -90,12 +90,19 @@ class DuckDBSession(Session):
 
     def _planned(self, path: Path, schema: Any) -> Table:
         """Name a Parquet file as a table of a plan's types, which are known: so nothing need be asked of the file."""
-        name = ibis.util.gen_name("laid")
         kinds = self.connection.compiler.type_mapper
         columns = ", ".join(f"CAST({named(c)} AS {kinds.to_string(kind)}) AS {named(c)}" for c, kind in schema.items())
         # Types are as planned: a literal or null is written in the narrowest type that holds it.
-        self.sql(f"CREATE TEMP VIEW {named(name)} AS SELECT {columns} FROM read_parquet({quoted(str(path))})")
-        return ops.DatabaseTable(name, schema=schema, source=self.connection).to_expr()
+        return self._view(f"SELECT {columns} FROM read_parquet({quoted(str(path))})", "laid", schema)
+
+    def view(self, table: Table, name: str) -> Table:
+        """Return a plan under a name: Ibis takes its time over long plans, DuckDB does not."""
+        return self._view(self._compiled(table), name, table.schema())
+
+    def _view(self, select: str, name: str, schema: Any) -> Table:
+        unique = ibis.util.gen_name(name)
+        self.sql(f"CREATE TEMP VIEW {named(unique)} AS {select}")
+        return ops.DatabaseTable(unique, schema=schema, source=self.connection).to_expr()
 
     def _scan(self, path: Path | str) -> Table:
         return self.connection.read_parquet(str(path))

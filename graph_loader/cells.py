@@ -19,6 +19,7 @@ from haemony.engine.plan import (
     days_between,
     last_place,
     no,
+    numbered,
     scaled,
     to_decimal,
     to_long,
@@ -31,7 +32,7 @@ from haemony.engine.plan import (
 )
 from haemony.engine.session import Column, Session, Table
 from haemony.graph_loader.fates import BLAMELESS, NO_CLOCK, UNMAPPED, UNREADABLE_DATE, WANTED, WHERE
-from haemony.graph_loader.mapping_tables import NEGATIVE, POSITIVE, Spec, Tables, reader_of
+from haemony.graph_loader.mapping_tables import NEGATIVE, POSITIVE, Spec, Tables
 from haemony.graph_loader.read import PATIENT, ROW
 from haemony.graph_loader.readings import READ_FIELDS, read_distinct
 from haemony.graph_loader.rows import FATE, INDEX_DATE, Delivery, delivered_date
@@ -39,12 +40,15 @@ from haemony.mappings.model import Variable
 from haemony.ontology.schema import Schema
 from haemony.ontology.vocabulary import Vocabulary
 
-#: What is laid down of a cell: what its text alone says. What its variable says is joined when it is asked for.
-CARRIED: Final = tuple(
-    "variable row part patient text number precision bound truth string findings partly answer start_day".split()
-) + tuple(READ_FIELDS)
 #: What the variable of a cell says.
 OF_VARIABLE: Final = tuple("spec class field qualifier unit lead names tests denies".split())
+#: What the text of a cell says, wherever it stands.
+OF_TEXT: Final = (
+    *"text number precision bound truth string findings partly answer concepts broad unit_read rule".split(),
+    *READ_FIELDS,
+)
+#: What a cell's text leaves to its row: its verdict, and how its time is read.
+LEFT_TO_ROW: Final = tuple("says why blames waits readable_time date reads at from_index".split())
 
 
 def read_cells(
@@ -52,16 +56,22 @@ def read_cells(
 ) -> Table:
     """Read every filled cell of the mapped variables.
 
-    A row of the result: variable, row, part, text, spec, class, field, patient; ``state`` (ok, false, third,
+    What a text says in its column is read once, however many cells hold it (a *reading*); a cell is where it stands,
+    whose it is, and the number of its reading.
+
+    A row of the result: reading, variable, row, part, text, spec, class, field, patient; ``state`` (ok, false, third,
     quarantined, ignored) with its ``reason``; and what it says: number, bound, day, truth, string, concepts, answer (a
     value concept), unit, findings.
     """
     variables = [v for spec in specs for v in spec.variables]
-    readers = [v for v in variables if reader_of(schema, v)]
-    readings = read_distinct(session, _long(delivery, readers).join(mapping.variables, "variable"), vocabulary)
-    long = _long(delivery, variables).join(mapping.variables, "variable")
-    cells = session.lay(_read(session, long, mapping, readings, delivery, variables), "cells/read")
-    return cells.join(mapping.variables.select("variable", *OF_VARIABLE), "variable")
+    long = _long(delivery, variables)
+    texts = session.lay(long.select("variable", "text").distinct(), "cells/texts").join(mapping.variables, "variable")
+    readers = read_distinct(session, texts, vocabulary)
+    read = session.lay(_read(session, texts, mapping, readers, delivery, variables), "cells/readings")
+    placed = session.lay(_placed(long, read, delivery), "cells/placed")
+    cells = placed.join(read.select("reading", *OF_VARIABLE, *OF_TEXT), "reading")
+    cells = cells.mutate(number=ibis.coalesce(cells.elapsed, cells.number)).drop("elapsed")
+    return session.view(cells, "cells")
 
 
 def _long(delivery: Delivery, variables: Sequence[Variable]) -> Table:
@@ -115,47 +125,82 @@ def _parts(table: Table, column: str, number: int, separator: str, keep: Sequenc
 
 def _read(
     session: Session,
-    long: Table,
+    texts: Table,
     mapping: Tables,
-    readings: Table,
+    readers: Table,
     delivery: Delivery,
     variables: Sequence[Variable],
 ) -> Table:
+    """Return what each text says in its column, with a number."""
     values, codes = mapping.values, mapping.codes
-    c = long.mutate(
-        value_text=canonical(long.text),
-        read_by=ibis.ifelse(long.reader == "", no("string"), long.text),
+    c = texts.mutate(
+        value_text=canonical(texts.text),
+        read_by=ibis.ifelse(texts.reader == "", no("string"), texts.text),
     )
     c = c.left_join(values, ["variable", "value_text"]).drop("variable_right", "value_text_right")
     c = c.left_join(codes, (c.code_set == codes.codes) & (c.text == codes.code_text)).drop("codes_right", "code_text")
-    c = c.left_join(readings, (c.reader == readings.reader) & (c.read_by == readings.read_text)).drop(
+    c = c.left_join(readers, (c.reader == readers.reader) & (c.read_by == readers.read_text)).drop(
         "reader_right", "read_text"
     )
-    own = delivery.days.rename(own_day="day")
-    c = c.left_join(own, ["variable", "row"]).drop("variable_right", "row_right")
-    start = delivery.days.rename(start_day="day", at="variable")
-    c = c.left_join(start, ["at", "row"]).drop("at_right", "row_right")
-    c = c.mutate(start_day=ibis.ifelse(c.from_index, ibis.literal(0, "int64"), c.start_day))
     patterns = sorted({v.format.pattern for v in variables if v.format.kind == "date"})
     tables = [delivery.partner.tables[name] for name in dict.fromkeys(v.table for v in variables)]
     marks = sorted({(t.decimal, t.thousands) for t in tables if t.thousands})
     c = c.mutate(**_readings(c, patterns, marks))
     c = c.mutate(**_meanings(c))
-    c = _with_verdict(session, c)
-    concepts = ibis.coalesce(
-        c.value_concepts,
-        ibis.ifelse(c.code_concept.notnull(), ibis.array([c.code_concept]), ibis.null("array<int64>")),
-        c.own_concepts,
-    )
-    return c.select(
-        *CARRIED,
-        "state",
-        "reason",
+    c = c.mutate(
+        reading=numbered([], [c.variable, c.text]),
         broad=c.broad | c.value_broad.fill_null(False),
-        concepts=concepts,
+        concepts=ibis.coalesce(
+            c.value_concepts,
+            ibis.ifelse(c.code_concept.notnull(), ibis.array([c.code_concept]), ibis.null("array<int64>")),
+            c.own_concepts,
+        ),
         unit_read=ibis.coalesce(c.value_unit, c.code_unit),
-        day=c.own_day,
         rule=ibis.coalesce(c.value_rule, c.own_rule),
+        verdict=_verdict(c),
+    )
+    c = c.join(_verdicts(session), "verdict")
+    return c.select("reading", "variable", *OF_VARIABLE, *OF_TEXT, *LEFT_TO_ROW)
+
+
+def _placed(long: Table, read: Table, delivery: Delivery) -> Table:
+    """Return each cell with the number of its reading, its times, and its state with the reason for it.
+
+    In a row that is out, a value that is wrong by itself says so: its fault would stay when the row's is repaired.
+    """
+    c = long.join(read.select("reading", "variable", "text", *LEFT_TO_ROW), ["variable", "text"])
+    own = delivery.days.rename(own_day="day")
+    c = c.left_join(own, ["variable", "row"]).drop("variable_right", "row_right")
+    start = delivery.days.rename(start_day="day", at="variable")
+    c = c.left_join(start, ["at", "row"]).drop("at_right", "row_right")
+    c = c.mutate(start_day=ibis.ifelse(c.from_index, ibis.literal(0, "int64"), c.start_day))
+    c = c.mutate(elapsed=_elapsed(c))
+    timeless = c.waits & ibis.ifelse(c.reads == "day", c.own_day, c.elapsed).isnull()
+    no_time = ibis.ifelse(c.readable_time, ibis.literal(NO_CLOCK), ibis.literal(UNREADABLE_DATE))
+    c = c.mutate(
+        says=ibis.ifelse(timeless, ibis.literal("quarantined"), c.says),
+        why=ibis.ifelse(timeless, no_time, c.why),
+        blames=ibis.ifelse(timeless, ~c.readable_time, c.blames),
+    )
+    left_out = (c.row_fate == WHERE).fill_null(False)
+    out = c.row_fate.notnull() & ~left_out
+    return c.select(
+        *("variable", "row", "part", "patient", "reading", "start_day"),
+        day="own_day",
+        elapsed=c.elapsed.cast("decimal(18,6)"),
+        state=choose([(left_out, ibis.literal("ignored")), (out, ibis.literal("quarantined"))], c.says),
+        reason=choose([(left_out, ibis.literal(WHERE)), (out & ~c.blames, c.row_fate)], c.why),
+    )
+
+
+def _elapsed(c: Table) -> Column:
+    """Return the years of an age, or the days of a duration, that is delivered as a date."""
+    return choose(
+        [
+            (c.reads == "age", years_between(c.index_date, c.date)),
+            (c.reads == "duration", days_between(c.date, c.index_date) - c.start_day),
+        ],
+        no("int64"),
     )
 
 
@@ -186,28 +231,18 @@ def _readings(c: Table, patterns: Sequence[str], marks: Sequence[tuple[str, str]
 
 
 def _meanings(c: Table) -> dict[str, Column]:
-    """Return what each cell's text says, by the way it is read."""
-    date, number = c.date, c.as_number
-    dated = choose(
-        [
-            (c.reads == "age", years_between(c.index_date, date)),
-            (c.reads == "duration", days_between(date, c.index_date) - c.start_day),
-        ],
-        no("int64"),
-    )
-    integer = c.reads == "integer"
+    """Return what each text says, by the way it is read."""
+    number = c.as_number
     return {
-        "readable_time": ibis.ifelse(c.pattern != "", date.notnull(), number.notnull()),
+        "readable_time": ibis.ifelse(c.pattern != "", c.date.notnull(), number.notnull()),
         "number": choose(
             [
-                (c.reads.isin(["age", "duration"]), dated.cast("decimal(18,6)")),
-                (integer & whole(number).isnull(), no("decimal(18,6)")),
+                (c.reads == "decimal", number),
+                ((c.reads == "integer") & whole(number).notnull(), number),
             ],
-            ibis.ifelse(c.reads.isin(["decimal", "integer"]), number, no("decimal(18,6)")),
+            no("decimal(18,6)"),
         ),
-        "bound": ibis.ifelse(
-            c.bounded, bound(c.text), ibis.ifelse(c.qualifier == "operator", bound(c.text), no("string"))
-        ),
+        "bound": ibis.ifelse(c.bounded | (c.qualifier == "operator"), bound(c.text), no("string")),
         "truth": choose(
             [
                 (c.reads != "flag", ibis.null("boolean")),
@@ -220,63 +255,64 @@ def _meanings(c: Table) -> dict[str, Column]:
     }
 
 
-def _with_verdict(session: Session, c: Table) -> Table:
-    """Add each cell's state and the reason for it; the first rule that applies decides.
+#: How a text's verdict reads: the state of its cell, and the reason. The row decides where it waits for a time.
+VERDICTS: Final = {
+    "not-found": ("ignored", "no-term-found"),
+    "wanted": ("quarantined", WANTED),
+    "unmapped": ("quarantined", UNMAPPED),
+    "broad-false": ("ignored", "broad-false"),
+    "absent": ("false", ""),
+    "absent-no-fact": ("ignored", "absent-no-fact"),
+    "one-hot-false": ("ignored", "one-hot-false"),
+    "third": ("third", ""),
+    "unknown-unit": ("quarantined", "unknown-unit"),
+    "unreadable-number": ("quarantined", "unreadable-number"),
+    "unreadable-text": ("quarantined", "unreadable-text"),
+    "waits": ("ok", ""),
+    "ok": ("ok", ""),
+}
 
-    In a row that is out, a value that is wrong by itself says so: its fault would stay when the row's is repaired.
-    """
+
+def _verdict(c: Table) -> Column:
+    """Return the verdict over each text; the first rule that applies decides."""
     flag, false = c.reads == "flag", c.truth == ibis.literal(False)
     says = c.value_state == "loads"
     absent = false & ~c.field.isin(["present", "concept"])  # 'false' is a value of a boolean field
     rules = [
-        (c.row_fate == WHERE, "ignored", WHERE),
-        (c.value_state == "not-found", "ignored", "no-term-found"),
-        (c.value_state == "wanted", "quarantined", WANTED),
-        (c.value_state == "not-loaded", "quarantined", UNMAPPED),
-        (says & (c.answer == NEGATIVE) & c.negative & c.value_broad, "ignored", "broad-false"),
-        (says & (c.answer == NEGATIVE) & c.negative, "false", ""),
-        (says & (c.answer == NEGATIVE) & ~c.answers, "ignored", "absent-no-fact"),
-        (
-            says & c.value_concepts.isnull() & c.answer.notnull() & (c.answer != POSITIVE) & ~c.answers,
-            "quarantined",
-            UNMAPPED,
-        ),
-        (says, "ok", ""),
-        (c.own_state == "not-found", "ignored", "no-term-found"),
-        (c.own_state == "wanted", "quarantined", WANTED),
-        (c.own_state == "not-loaded", "quarantined", UNMAPPED),
-        (flag & (c.truth | absent), "ok", ""),
-        (flag & false & (c.field == "concept"), "ignored", "one-hot-false"),
-        (flag & false & ~c.negative, "ignored", "absent-no-fact"),
-        (flag & false & c.broad, "ignored", "broad-false"),
-        (flag & false, "false", ""),
-        (flag & (c.value_text == c.flag_third) & (c.flag_third != ""), "third", ""),
-        (flag, "quarantined", UNMAPPED),
-        ((c.qualifier == "unit") & c.code_unit.isnull(), "quarantined", "unknown-unit"),
-        ((c.qualifier == "operator") & c.bound.isnull(), "quarantined", UNMAPPED),
-        ((c.codes != "") & c.code_concept.isnull(), "quarantined", UNMAPPED),
-        (c.reads == "value", "quarantined", UNMAPPED),
-        ((c.reads == "day") & c.own_day.isnull() & c.readable_time, "quarantined", NO_CLOCK),
-        ((c.reads == "day") & c.own_day.isnull(), "quarantined", UNREADABLE_DATE),
-        (c.reads.isin(["age", "duration"]) & c.number.isnull() & c.readable_time, "quarantined", NO_CLOCK),
-        (c.reads.isin(["age", "duration"]) & c.number.isnull(), "quarantined", UNREADABLE_DATE),
-        (c.reads.isin(["decimal", "integer"]) & c.number.isnull(), "quarantined", "unreadable-number"),
-        ((c.reader != "") & c.string.isnull(), "quarantined", "unreadable-text"),
+        (c.value_state == "not-found", "not-found"),
+        (c.value_state == "wanted", "wanted"),
+        (c.value_state == "not-loaded", "unmapped"),
+        (says & (c.answer == NEGATIVE) & c.negative & c.value_broad, "broad-false"),
+        (says & (c.answer == NEGATIVE) & c.negative, "absent"),
+        (says & (c.answer == NEGATIVE) & ~c.answers, "absent-no-fact"),
+        (says & c.value_concepts.isnull() & c.answer.notnull() & (c.answer != POSITIVE) & ~c.answers, "unmapped"),
+        (says, "ok"),
+        (c.own_state == "not-found", "not-found"),
+        (c.own_state == "wanted", "wanted"),
+        (c.own_state == "not-loaded", "unmapped"),
+        (flag & (c.truth | absent), "ok"),
+        (flag & false & (c.field == "concept"), "one-hot-false"),
+        (flag & false & ~c.negative, "absent-no-fact"),
+        (flag & false & c.broad, "broad-false"),
+        (flag & false, "absent"),
+        (flag & (c.value_text == c.flag_third) & (c.flag_third != ""), "third"),
+        (flag, "unmapped"),
+        ((c.qualifier == "unit") & c.code_unit.isnull(), "unknown-unit"),
+        ((c.qualifier == "operator") & c.bound.isnull(), "unmapped"),
+        ((c.codes != "") & c.code_concept.isnull(), "unmapped"),
+        (c.reads == "value", "unmapped"),
+        (c.reads.isin(["day", "age", "duration"]), "waits"),
+        (c.reads.isin(["decimal", "integer"]) & c.number.isnull(), "unreadable-number"),
+        ((c.reader != "") & c.string.isnull(), "unreadable-text"),
     ]
-    numbered = [(when.fill_null(False), ibis.literal(n, "int64")) for n, (when, _, _) in enumerate(rules)]
-    c = c.mutate(verdict=choose(numbered, ibis.literal(len(rules), "int64")))
-    # A table, for the conditions are long: so each is asked once.
-    verdicts = session.table(
-        "cells/verdicts",
-        {"verdict": pa.int64(), "says": pa.string(), "why": pa.string(), "blames": pa.bool_()},
-        [
-            *((n, says, why, says == "quarantined" and why not in BLAMELESS) for n, (_, says, why) in enumerate(rules)),
-            (len(rules), "ok", "", False),
-        ],
-    )
-    c = c.join(verdicts, "verdict")
-    out = c.row_fate.notnull() & (c.row_fate != WHERE)
-    return c.mutate(
-        state=ibis.ifelse(out, ibis.literal("quarantined"), c.says),
-        reason=ibis.ifelse(out & ~c.blames, c.row_fate, c.why),
-    )
+    return choose([(when.fill_null(False), ibis.literal(name)) for when, name in rules], ibis.literal("ok"))
+
+
+def _verdicts(session: Session) -> Table:
+    """Return (verdict, says, why, blames, waits): a table, for the conditions are long, and so each is asked once."""
+    columns = {**dict.fromkeys(("verdict", "says", "why"), pa.string()), "blames": pa.bool_(), "waits": pa.bool_()}
+    rows = [
+        (name, says, why, says == "quarantined" and why not in BLAMELESS, name == "waits")
+        for name, (says, why) in VERDICTS.items()
+    ]
+    return session.table("cells/verdicts", columns, rows)

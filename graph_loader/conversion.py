@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import ibis
@@ -10,6 +11,7 @@ import pyarrow as pa
 from haemony.engine.errors import VocabularyError
 from haemony.engine.plan import no, scaled
 from haemony.engine.session import Column, Session, Table
+from haemony.graph_loader.mapping_tables import Spec
 from haemony.graph_loader.origins import KEY
 from haemony.ontology.schema import Field, RecordClass
 from haemony.ontology.units import canonical_unit, factor, molar_mass
@@ -21,12 +23,18 @@ def precision_of(field: str) -> str:
     return f"precision of {field}"
 
 
-def convert(session: Session, cls: RecordClass, led: Table, vocabulary: Vocabulary) -> tuple[Table, list[Table]]:
+def convertible(cls: RecordClass, specs: Sequence[Spec]) -> list[Field]:
+    """Return the fields of a class whose unit a column or the concept decides; that of others is known before."""
+    by_column = {v.field for s in specs if s.record_class == cls.name for v in s.variables if v.qualifier == "unit"}
+    return [f for f in cls.fields if f.unit and (f.unit == "concept" or f.name in by_column)]
+
+
+def convert(
+    session: Session, cls: RecordClass, led: Table, fields: Sequence[Field], vocabulary: Vocabulary
+) -> tuple[Table, list[Table]]:
     """Convert the fields whose unit a column or the concept decides; a unit that does not fit takes the value out."""
     faults = []
-    for field in cls.fields:
-        if not field.unit:
-            continue
+    for field in fields:
         unit, by_column = led[f"unit of {field.name}"], led[f"unit column of {field.name}"]
         concept = led.concept if field.unit == "concept" else no("int64")
         asked = led.mutate(

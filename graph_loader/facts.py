@@ -44,13 +44,22 @@ UNRANKED: Final = 999
 class Facts:
     """The facts of one class, which instances each stands on, and what was left out.
 
-    ``kept`` of the table says which facts stand; ``overruled`` is None where no table is preferred.
+    ``kept`` of the table says which facts stand. Where each fact stands on one instance (``single``), the table names
+    it. ``overruled`` and ``duplicates`` are None where nothing can have been left out.
     """
 
     table: Table
     members: Table
+    single: bool
     overruled: Table | None
-    duplicates: Table
+    duplicates: Table | None
+
+    def standing(self) -> Table:
+        """Return (instance, fact, id, kept)."""
+        columns = ("instance", "fact", "id", "kept")
+        if self.single:
+            return self.table.select(*columns)
+        return self.members.join(self.table.select("fact", "id", "kept"), "fact").select(*columns)
 
 
 def join_facts(
@@ -63,18 +72,27 @@ def join_facts(
     names the table that decides; then the other cells are ``overruled``.
     """
     name = f"facts/{cls.name}"
-    own = session.lay(_grouped(cls, instances, prefer), f"{name}.own")
-    duplicates = own.filter(own.doubled).select("instance")
-    own = own.filter(~own.doubled)
+    own = session.lay(_identified(cls, instances, prefer), f"{name}.identified")
+    duplicates = None
+    shared = session.count(_shared_identities(own)) > 0
+    if shared and cls.name != "Patient":
+        own = session.lay(_grouped(cls, own), f"{name}.own")
+        duplicates, own = own.filter(own.doubled).select("instance"), own.filter(~own.doubled)
+    else:
+        own = own.rename(group="identity")
     edges = _edges(session, cls, own, vocabulary, name)
     members = _members(own, edges)
     if edges is not None:
         members = session.lay(members, f"{name}.members")
-    table = session.lay(_merged(cls, own, members, partner, bool(prefer)), name)
+    single = not shared and edges is None
+    if single:
+        table = session.view(_kept(cls, _single(cls, own.mutate(fact=own.group)), partner), name)
+    else:
+        table = session.lay(_kept(cls, _merged(cls, own, members, bool(prefer)), partner), name)
     overruled = None
     if prefer:
         overruled = session.lay(_overruled(cls, own, members, table), f"{name}.overruled")
-    return Facts(table, members, overruled, duplicates)
+    return Facts(table, members, single, overruled, duplicates)
 
 
 def fact_id(partner: str, cls: str, group: Column) -> Column:
@@ -101,21 +119,27 @@ def other_keys(cls: RecordClass) -> list[str]:
     return [k for k in cls.key if k not in ("patient", "concept")]
 
 
-def _grouped(cls: RecordClass, instances: Table, prefer: Sequence[str]) -> Table:
-    """Give each instance its group, and say where rows of one column contradict each other."""
+def _identified(cls: RecordClass, instances: Table, prefer: Sequence[str]) -> Table:
+    """Add to each instance the text of its concepts, the rank of its table, and the digest of its key."""
     ranks = [(instances["table"] == t, ibis.literal(i)) for i, t in enumerate(prefer)]
     own = instances.mutate(
         concept_key=concept_key(cls, instances), rank=choose(ranks, ibis.literal(UNRANKED if prefer else 0))
     )
     concept = [own.concept_key] if "concept" in cls.key else []
-    own = own.mutate(identity=digest([own.patient, *concept, *(own[k] for k in other_keys(cls))]))
-    if cls.name == "Patient":
-        return own.mutate(doubled=ibis.literal(False), group=own.identity).drop("identity")
-    shared = own.group_by("identity").agg(n=own.count())
-    shared = own.semi_join(shared.filter(shared.n > 1), "identity")
-    alone = own.anti_join(shared.select("identity").distinct(), "identity")
+    return own.mutate(identity=digest([own.patient, *concept, *(own[k] for k in other_keys(cls))]))
+
+
+def _shared_identities(own: Table) -> Table:
+    counted = own.group_by("identity").agg(n=own.count())
+    return counted.filter(counted.n > 1).select("identity")
+
+
+def _grouped(cls: RecordClass, own: Table) -> Table:
+    """Give each instance its group, and say where rows of one column contradict each other."""
+    shared = _shared_identities(own)
+    alone = own.anti_join(shared, "identity")
     alone = alone.mutate(doubled=ibis.literal(False), group=alone.identity)
-    return union([t.drop("identity") for t in (alone, _shared(cls, shared))])
+    return union([t.drop("identity") for t in (alone, _shared(cls, own.semi_join(shared, "identity")))])
 
 
 def _shared(cls: RecordClass, own: Table) -> Table:
@@ -210,7 +234,12 @@ def _members(own: Table, edges: Table | None) -> Table:
     return union([alone, joined.distinct()])
 
 
-def _merged(cls: RecordClass, own: Table, members: Table, partner: str, preferred: bool) -> Table:
+def _kept(cls: RecordClass, facts: Table, partner: str) -> Table:
+    """Give facts their ids; all stand, until something denies them."""
+    return facts.mutate(id=fact_id(partner, cls.name, facts.fact), kept=ibis.literal(True))
+
+
+def _merged(cls: RecordClass, own: Table, members: Table, preferred: bool) -> Table:
     """Return one row a fact: members' fields merged, disputed fields empty and named.
 
     Under a ``prefer`` only the members of the first table that fills a field speak; if they disagree, it is disputed.
@@ -218,8 +247,7 @@ def _merged(cls: RecordClass, own: Table, members: Table, partner: str, preferre
     counted = members.group_by("fact").agg(n=members.count())
     all_ = members.semi_join(counted.filter(counted.n > 1), "fact").join(own, "instance")
     single = members.semi_join(counted.filter(counted.n == 1), "fact").join(own, "instance")
-    facts = union([_single(cls, single), _joined(cls, all_, preferred)])
-    return facts.mutate(id=fact_id(partner, cls.name, facts.fact), kept=ibis.literal(True))
+    return union([_single(cls, single).drop("instance"), _joined(cls, all_, preferred)])
 
 
 def _columns(cls: RecordClass) -> list[str]:
@@ -231,14 +259,14 @@ def _columns(cls: RecordClass) -> list[str]:
 
 
 def _single(cls: RecordClass, all_: Table) -> Table:
-    """Return the facts that one instance states: there is nothing to settle."""
+    """Return the facts that one instance states, with it: there is nothing to settle."""
     places = {
         precision_of(f.name): ibis.ifelse(all_[f.name].notnull(), all_[precision_of(f.name)], no("decimal(18,6)"))
         for f in _said_fields(cls)
         if f.kind == "decimal"
     }
     facts = all_.mutate(best_rank=all_["rank"], **places)
-    return facts.select(*_columns(cls), disputed=ibis.literal([], "array<string>"))
+    return facts.select(*_columns(cls), "instance", disputed=texts())
 
 
 def _joined(cls: RecordClass, all_: Table, preferred: bool) -> Table:

@@ -35,7 +35,7 @@ from haemony.graph_loader.records import (
 from haemony.graph_loader.rows import Delivery, prepare
 from haemony.graph_loader.tested import absences, denied, panels, silent, tested
 from haemony.mappings.model import Partner
-from haemony.ontology.schema import RecordClass, Schema
+from haemony.ontology.schema import Schema
 from haemony.ontology.vocabulary import Vocabulary
 
 #: Dates that are known no better than to one of these are flagged.
@@ -112,7 +112,8 @@ def _facts(
     absent = absences(session, delivery, cells)
     tests = tested(session, delivery, cells, absent)
     joined: dict[str, Facts] = {}
-    sources, flags, verdicts = [], [], []
+    flags: list[Table] = []
+    verdicts: dict[str, Table] = {}
     for cls in schema.records:
         if cls.name not in instances.by_class:
             continue
@@ -121,16 +122,17 @@ def _facts(
         facts = join_facts(session, cls, own, vocabulary, partner.name, prefer)
         if cls.negative:
             against = denied(session, cls.name, facts.table, absent, delivery, vocabulary)
-            verdicts.append(against)
+            verdicts[cls.name] = against
             quiet = silent(session, delivery, cells, facts.table, own, vocabulary)
             flags.append(quiet.select("fact", flag=ibis.literal(PANEL_SILENT)))
             facts = _settled(facts, against)
         joined[cls.name] = facts
-        sources.append(_sources_of(cls, facts, own, instances.sources, verdicts[-1] if cls.negative else None))
-        flags.append(_collapsed(facts, own))
+        if not facts.single:
+            flags.append(_collapsed(facts, own))
     links = linked(session, delivery, specs, joined, instances.by_class)
     flagged = links.filter(links.flag.notnull()).select("fact", "flag")
-    all_sources = session.lay(_delivered(session, delivery, union(sources)), "facts/sources")
+    sources = _sources(joined, instances.sources, verdicts)
+    all_sources = session.lay(_delivered(session, delivery, sources), "facts/sources")
     flags += [flagged, *_coarse_dates(delivery, all_sources), _partly_read(cells, all_sources)]
     all_flags = session.lay(union(flags), "facts/flags")
     good, places = all_sources.filter(all_sources.fate == LOADED), delivery.places(session)
@@ -151,7 +153,7 @@ def _facts(
         records,
         all_sources,
         instances.ended,
-        _absent_uses(session, absent, verdicts),
+        _absent_uses(session, absent, list(verdicts.values())),
         panel,
         who,
     )
@@ -171,45 +173,48 @@ def _settled(facts: Facts, against: Table) -> Facts:
     table = table.mutate(disputed=presence, kept=~table.out.fill_null(False)).drop(
         "out", "denied_fact", "disputed_presence"
     )
-    return Facts(table, facts.members, facts.overruled, facts.duplicates)
+    return replace(facts, table=table)
 
 
-def _sources_of(cls: RecordClass, facts: Facts, instances: Table, sources: Table, against: Table | None) -> Table:
-    """Return (class, fact, id, cell, fate, reason) for every cell that a fact of the class stands on."""
-    stands = facts.members.join(facts.table.select("fact", "id", "kept"), "fact")
-    cells = stands.join(sources, "instance")
+def _sources(joined: Mapping[str, Facts], sources: Table, verdicts: Mapping[str, Table]) -> Table:
+    """Return (class, fact, id, cell, fate, reason) for every cell that a fact of any class stands on, or could have."""
+    stands = [f.standing().mutate(**{"class": ibis.literal(name)}) for name, f in joined.items()]
+    cells = union(stands).join(sources, "instance")
     out = ~cells.kept
-    if facts.overruled is not None:
-        cells = cells.left_join(facts.overruled, ["fact", "instance", "field"])
-        out = cells.fact_right.notnull() | ~cells.kept
-    used = cells.select(
-        "fact",
-        "id",
-        *CELL,
-        fate=ibis.ifelse(out, ibis.literal(QUARANTINED), ibis.literal(LOADED)),
-        reason=ibis.ifelse(out, ibis.literal(OVERRULED), ibis.literal("")),
-    )
-    doubled = facts.duplicates.join(sources, "instance").select(
-        *CELL,
+    if overruled := [f.overruled for f in joined.values() if f.overruled is not None]:
+        cells = cells.left_join(union(overruled), ["fact", "instance", "field"])
+        out = cells.fact_right.notnull() | out
+    columns = ("class", "fact", "id", *CELL)
+    fate = {"fate": ibis.ifelse(out, QUARANTINED, LOADED), "reason": ibis.ifelse(out, OVERRULED, "")}
+    parts = [cells.select(*columns, **fate)]
+    for name, facts in joined.items():
+        if facts.duplicates is not None:
+            parts.append(_doubled(name, facts.duplicates, sources))
+        if name in verdicts:
+            parts.append(_disputed(name, facts, verdicts[name]))
+    return union([part.select(*columns, "fate", "reason") for part in parts])
+
+
+def _doubled(name: str, duplicates: Table, sources: Table) -> Table:
+    """Return the cells of the instances that rows of one column contradict."""
+    return duplicates.join(sources, "instance").mutate(
+        **{"class": ibis.literal(name)},
+        fact=no("string"),
+        id=no("string"),
         fate=ibis.literal(QUARANTINED),
         reason=ibis.literal(DUPLICATE_KEY),
     )
-    parts = [used, doubled.select(fact=no("string"), id=no("string"), **{c: doubled[c] for c in doubled.columns})]
-    if against is not None:
-        disputes = against.filter(against.verdict == "disputed").join(facts.table, "fact")
-        parts.append(
-            disputes.select(
-                "fact",
-                "id",
-                "variable",
-                "row",
-                field=ibis.literal("present"),
-                rule="rule",
-                fate=ibis.literal(LOADED),
-                reason=ibis.literal(""),
-            )
-        )
-    return union(parts).mutate(**{"class": ibis.literal(cls.name)})
+
+
+def _disputed(name: str, facts: Facts, against: Table) -> Table:
+    """Return the cells that say absent of what a fact says present, where no table is preferred."""
+    disputes = against.filter(against.verdict == "disputed").join(facts.table.select("fact", "id"), "fact")
+    return disputes.mutate(
+        **{"class": ibis.literal(name)},
+        field=ibis.literal("present"),
+        fate=ibis.literal(LOADED),
+        reason=ibis.literal(""),
+    )
 
 
 def _coarse_dates(delivery: Delivery, sources: Table) -> list[Table]:

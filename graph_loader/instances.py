@@ -10,7 +10,7 @@ import ibis
 
 from haemony.engine.plan import choose, either, gathered, item, no, union, whole
 from haemony.engine.session import Column, Session, Table
-from haemony.graph_loader.conversion import convert, precision_of
+from haemony.graph_loader.conversion import convert, convertible, precision_of
 from haemony.graph_loader.mapping_tables import POSITIVE, Rules, Spec, dictionary_line
 from haemony.graph_loader.origins import CELL, KEY, ended_cells, naming_cells, used_cells
 from haemony.graph_loader.read import PATIENT, ROW
@@ -59,15 +59,14 @@ def make_instances(
     A record needs a lead: a filled column that names it. A cell without one is quarantined (``no-lead``); where the
     lead itself, or a required field, cannot be read, so are the cells beside it (``unreadable-lead``).
     """
-    leads = session.lay(_leads(schema, cells), "instances/leads")
-    good = leads.filter(leads.has_lead & ~leads.bad_lead & ~leads.lacking)
-    naming = session.lay(_naming(cells, good), "instances/naming")
+    lost = session.lay(_lost(schema, cells), "instances/lost")
+    naming = session.lay(_naming(cells, lost), "instances/naming")
     named = session.lay(_most_specific(naming, ancestors), "instances/named")
     by_class: dict[str, Table] = {}
     made, faults = [], []
     for cls in schema.records:
         if any(s.record_class == cls.name for s in specs):
-            led, wrong = _instances_of(session, cls, specs, cells, good, named, vocabulary)
+            led, wrong = _instances_of(session, cls, specs, cells, lost, named, vocabulary)
             by_class[cls.name] = led.select(*columns_of(cls))
             made.append(led.select("instance", *KEY, concept=single_concept(cls, led)))
             faults.extend(wrong)
@@ -78,8 +77,8 @@ def make_instances(
     fault = session.lay(union([_no_faults(cells), *faults]), "instances/faults")
     sources = [shown_cells, roster_cells]
     if made:
-        sources.append(session.lay(used_cells(cells, union(made), naming, fault, ancestors), "instances/sources"))
-    ended = session.lay(ended_cells(cells, leads, fault), "instances/ended")
+        sources.append(used_cells(cells, union(made), fault, ancestors))
+    ended = session.lay(ended_cells(cells, lost, fault), "instances/ended")
     return Instances(by_class, union(sources), ended)
 
 
@@ -105,8 +104,8 @@ def single_concept(cls: RecordClass, led: Table) -> Column:
     return led.concept if one else no("int64")
 
 
-def _leads(schema: Schema, cells: Table) -> Table:
-    """Return, for each row's record, whether a lead makes it, and whether what it cannot do without is there."""
+def _lost(schema: Schema, cells: Table) -> Table:
+    """Return the rows' records that are not made: without a lead, or with what they cannot do without unread."""
     required = {cls.name: [f.name for f in cls.fields if f.required] for cls in schema.records}
     is_required = either([(cells["class"] == c) & cells.field.isin(fields) for c, fields in required.items() if fields])
     is_required = is_required & (cells.qualifier == "")
@@ -117,7 +116,9 @@ def _leads(schema: Schema, cells: Table) -> Table:
         filled=cells.field.nunique(where=is_required & ok),
     )
     needed = choose([(leads["class"] == c, ibis.literal(len(f))) for c, f in required.items() if f], ibis.literal(0))
-    return leads.mutate(lacking=leads.filled < needed).drop("filled")
+    leads = leads.mutate(lacking=leads.filled < needed)
+    leads = leads.filter(~leads.has_lead | leads.bad_lead | leads.lacking)
+    return leads.select(*KEY, "has_lead", "bad_lead", "lacking")
 
 
 def _instances_of(
@@ -125,17 +126,21 @@ def _instances_of(
     cls: RecordClass,
     specs: Sequence[Spec],
     cells: Table,
-    good: Table,
+    lost: Table,
     named: Table,
     vocabulary: Vocabulary,
 ) -> tuple[Table, list[Table]]:
     """Make the instances of a class, and name the values that their units take out."""
-    led = _assemble(cls, specs, cells.filter(cells["class"] == cls.name).semi_join(good, list(KEY)))
+    converted = convertible(cls, specs)
+    led = _assemble(cls, specs, converted, cells.filter(cells["class"] == cls.name).anti_join(lost, list(KEY)))
     if cls.has("concept"):
         if cls.field("concept").many:
             named = named.group_by(*KEY).agg(concept=gathered(named.concept))
         led = led.left_join(named, list(KEY)).drop(*(f"{k}_right" for k in KEY))
-    led, faults = convert(session, cls, session.lay(led, f"instances/{cls.name}.rows"), vocabulary)
+    faults: list[Table] = []
+    if converted:
+        rows = session.lay(led, f"instances/{cls.name}.rows")
+        led, faults = convert(session, cls, rows, converted, vocabulary)
     return session.lay(_identified(cls, led), f"instances/{cls.name}"), faults
 
 
@@ -144,7 +149,7 @@ def _no_faults(cells: Table) -> Table:
     return nothing.select(*KEY, field=ibis.literal(""), reason=ibis.literal(""))
 
 
-def _assemble(cls: RecordClass, specs: Sequence[Spec], cells: Table) -> Table:
+def _assemble(cls: RecordClass, specs: Sequence[Spec], converted: Sequence[Field], cells: Table) -> Table:
     """Gather the cells of each row's record into one row, a column a field."""
     ok = cells.state == "ok"
     here = {f.name: ok & (cells.field == f.name) & (cells.qualifier == "") for f in cls.fields}
@@ -172,13 +177,11 @@ def _assemble(cls: RecordClass, specs: Sequence[Spec], cells: Table) -> Table:
             cells.unit.max(where=here[f.name]),
             cells.unit_read.max(where=ok & (cells.qualifier == "")),
         )
-        for f in cls.fields
-        if f.unit
+        for f in converted
     }
     unit_columns = {
         f"unit column of {f.name}": (cells.qualifier == "unit").any(where=cells.field == f.name).fill_null(False)
-        for f in cls.fields
-        if f.unit
+        for f in converted
     }
     start = ibis.coalesce(cells.start_day.max(where=ok & cells.lead), cells.start_day.max(where=ok))
     rows = cells.group_by(*KEY).agg(
@@ -219,18 +222,17 @@ def _field(cells: Table, field: Field, here: Column) -> Column:
     return cells.string.max(where=here)
 
 
-def _naming(cells: Table, good: Table) -> Table:
-    """Return the concepts that the cells of each led record name, with the column that names them."""
-    names = cells.filter((cells.state == "ok") & naming_cells(cells))
-    listed = names.select(*KEY, "variable", concept=names.concepts.unnest())
-    return listed.semi_join(good, list(KEY))
+def _naming(cells: Table, lost: Table) -> Table:
+    """Return the concepts that the cells of each led record name."""
+    names = cells.filter((cells.state == "ok") & naming_cells(cells)).anti_join(lost, list(KEY))
+    return names.select(*KEY, concept=names.concepts.unnest())
 
 
 def _most_specific(naming: Table, ancestors: Table) -> Table:
     """Keep the most specific concepts of each record: an ancestor of another one says nothing more."""
-    concepts = naming.select(*KEY, "concept").distinct()
-    several = concepts.group_by(*KEY).agg(n=concepts.count())
-    several = concepts.semi_join(several.filter(several.n > 1), list(KEY))
+    span = naming.group_by(*KEY).agg(concept=naming.concept.min(), last=naming.concept.max())
+    single = span.filter(span.concept == span["last"]).drop("last")
+    several = naming.semi_join(span.filter(span.concept != span["last"]), list(KEY)).distinct()
     other = several.view()
     pairs = several.join(other, list(KEY)).select(*KEY, ancestor=several.concept, descendant=other.concept)
     general = (
@@ -239,7 +241,7 @@ def _most_specific(naming: Table, ancestors: Table) -> Table:
         .select(*KEY, concept=pairs.ancestor)
         .distinct()
     )
-    return concepts.anti_join(general, [*KEY, "concept"])
+    return union([single, several.anti_join(general, [*KEY, "concept"])])
 
 
 def _identified(cls: RecordClass, led: Table) -> Table:

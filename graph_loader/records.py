@@ -86,28 +86,24 @@ def make_records(
     session: Session, cls: RecordClass, table: Table, partner: str, vocabulary: Vocabulary, schema: Schema
 ) -> Table:
     """Make the record table of a class from its facts, in the columns that ``docs/architecture.md`` lists."""
-    table = table.mutate(**_derived(session, cls, table, vocabulary))
-    table = table.mutate(**{f.name: no(engine_type(f)) for f in cls.fields if f.name not in table.columns})
-    table = table.mutate(**_shared_ids(cls, table, schema))
-    fields = [f.name for f in cls.fields]
+    derived = _derived(session, cls, table, vocabulary)
+    unfilled = [f for f in cls.fields if f.name not in (*table.columns, *derived)]
+    table = table.mutate(**derived, **{f.name: no(engine_type(f)) for f in unfilled})
     empty = ibis.literal([], "array<string>")
-    pseudonym = table.patient
     table = table.mutate(
-        patient=patient_id(partner, pseudonym),
+        patient=patient_id(partner, table.patient),
         dataset=ibis.literal(partner),
-        sources=table.sources.fill_null(empty),
-        mappings=table.mappings.fill_null(empty),
-        flags=table.flags.fill_null(empty),
+        **{column: table[column].fill_null(empty) for column in ("sources", "mappings", "flags")},
+        **_shared_ids(cls, table, schema),
     )
     content = [
         ibis.literal(cls.name),
         table.patient,
-        *(_as_text(cls.field(f), table[f]) for f in fields),
+        *(_as_text(f, table[f.name]) for f in cls.fields),
         joined(table.disputed, ","),
     ]
-    table = table.mutate(hash=digest(content))
-    table = table.mutate(**{f: table[f].cast(engine_type(cls.field(f))) for f in fields})
-    kept = table.select(*BEFORE, *fields, *AFTER)
+    fields = [table[f.name].cast(engine_type(f)).name(f.name) for f in cls.fields]
+    kept = table.mutate(hash=digest(content)).select(*BEFORE, *fields, *AFTER)
     return session.lay_file(kept, f"{RECORDS}/{cls.name}")
 
 
