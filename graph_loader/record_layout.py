@@ -9,8 +9,8 @@ out: ``:ancestor``, ``:earlier_line``, ``:diagnosed``.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from haemony.graph_loader.rdf import (
     concept_id,
 )
 from haemony.ontology.schema import HAEMONY, Field, RecordClass, Schema
-from haemony.shapes.layout import Edge, Extent, Sort
+from haemony.shapes.layout import Edge, Extent, Known, Sort
 from haemony.shapes.tables import BOOLEANS, DECIMALS, INTEGERS, OTHERS, STRINGS, Names, Tables
 
 RECORDS = Names("record", RECORD, number=True)
@@ -81,7 +81,8 @@ class RecordLayout:
     scope: Scope
     schema: Schema
     ancestors: Ancestors
-    counts: dict[tuple[str, int | None], int] = field(default_factory=dict)
+    #: The concepts that the column of a class holds.
+    stated: dict[tuple[str, str], frozenset[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, path in self.files.items():
@@ -92,9 +93,10 @@ class RecordLayout:
         self.session.keep(STRAYS, nothing)
         for cls in self.files:
             self._keep_class(cls, strays=False)
-        if astray := {cls: columns for cls in self.files if (columns := self._astray(cls))}:
-            self._keep_strays(astray)
-            for cls in astray:
+        self._strayed = {cls: columns for cls in self.files if (columns := self._astray(cls))}
+        if self._strayed:
+            self._keep_strays(self._strayed)
+            for cls in self._strayed:
                 self._keep_class(cls, strays=True)
         for cls, columns in self.columns.items():
             for c in columns:
@@ -128,7 +130,7 @@ class RecordLayout:
     def _columns(self, cls: RecordClass) -> Iterable[Column]:
         kinds = schema_of(self.files[cls.name])
         if PATIENT in self.files:
-            yield Column(HAEMONY.patient, "patient", RECORDS, "nullif(f.patient, '')", PATIENT)
+            yield Column(HAEMONY.patient, "patient", RECORDS, "f.patient", PATIENT)
         else:
             yield Column(HAEMONY.patient, "patient", FOREIGN, "nullif(f.patient, '')")
         for f in self.scope.fields(cls):
@@ -216,18 +218,17 @@ class RecordLayout:
         self.concepts = frozenset(above)
 
     def _stated(self) -> set[int]:
-        """Collect the concepts that records state, and count the records of each class and concept."""
+        """Collect the concepts that records state."""
         found: set[int] = set()
         for cls, columns in self.columns.items():
             for c in columns:
                 if c.sort != CONCEPTS:
                     continue
-                number = "COUNT(DISTINCT n)" if c.many else "COUNT(*)"
-                counted = f"SELECT {_column(c)}, {number} FROM {_home(cls, c)} GROUP BY {_column(c)}"
-                for concept, records in self.session.ask(counted):
-                    if c.word == HAEMONY.concept:
-                        self.counts[cls, concept] = int(records)
-                    found.update(() if concept is None else (int(concept),))
+                rows = self.session.ask(
+                    f"SELECT DISTINCT {_column(c)} FROM {_home(cls, c)} WHERE {_column(c)} IS NOT NULL"
+                )
+                self.stated[cls, c.name] = frozenset(int(concept) for (concept,) in rows)
+                found |= self.stated[cls, c.name]
         return found
 
     # --- what stands behind the numbers
@@ -298,9 +299,11 @@ class RecordLayout:
         found: dict[URIRef, list[Edge]] = defaultdict(list)
         for c in self.columns[cls]:
             if c.many:
-                found[c.word].append(Edge(_list(cls, c), NODE, RECORDS, "{t}.value", c.sort))
+                edge = Edge(_list(cls, c), NODE, RECORDS, "{t}.value", c.sort)
             else:
-                found[c.word].append(Edge(_table(cls), NODE, RECORDS, f"{{t}}.{named(c.name)}", c.sort, keyed=True))
+                edge = Edge(_table(cls), NODE, RECORDS, f"{{t}}.{named(c.name)}", c.sort, keyed=True)
+            home = _table(c.refers_to) if c.refers_to and c not in self._strayed.get(cls, ()) else ""
+            found[c.word].append(replace(edge, objects=self._objects([(cls, c)]), home=home))
         iri = quoted(str(self.schema[cls].iri))
         found[RDF.type] += [Edge(_table(cls), NODE, RECORDS, iri, OTHERS, keyed=True), *self._concept_types([cls])]
         for word, edge in self._worked_out():
@@ -311,18 +314,37 @@ class RecordLayout:
     def _predicates(self) -> dict[URIRef, list[Edge]]:
         found: dict[URIRef, list[Edge]] = defaultdict(list)
         for (word, sort), name in self.shared.items():
-            found[word].append(Edge(EVERY, NODE, RECORDS, f"{{t}}.{name}", sort, keyed=True))
+            columns = [(cls, c) for cls, cs in self.columns.items() for c in cs if (c.word, c.sort) == (word, sort)]
+            objects = self._objects([(cls, c) for cls, c in columns if not c.many])
+            homes = {c.refers_to for _, c in columns} if not self._strayed else set()
+            home = _table(*homes) if len(homes) == 1 and all(homes) else ""
+            edge = Edge(EVERY, NODE, RECORDS, f"{{t}}.{name}", sort, keyed=True, objects=objects, home=home)
+            found[word].append(edge)
         for cls in self.files:
             for word, edges in self._of_class(cls).items():
                 found[word] += [e for e in edges if not e.keyed or (word, e.object_sort) not in self.shared]
         for word, edge in self._worked_out():
             found[word] = [edge]
-        found[HAEMONY.ancestor].append(Edge(ABOVE, "{t}.concept", CONCEPTS, "{t}.ancestor", CONCEPTS))
+        found[HAEMONY.ancestor].append(
+            Edge(ABOVE, "{t}.concept", CONCEPTS, "{t}.ancestor", CONCEPTS, objects=self._ancestors_of)
+        )
         classes = [f"SELECT {quoted(str(self.schema[cls].iri))} AS s" for cls in self.files]
         if classes:
             above = f"(SELECT s, {quoted(str(HAEMONY.Record))} AS o FROM ({' UNION ALL '.join(classes)}))"
             found[RDFS.subClassOf].append(Edge(above, "{t}.s", OTHERS, "{t}.o", OTHERS))
         return found
+
+    def _objects(self, columns: Sequence[tuple[str, Column]]) -> Callable[[Known], Known] | None:
+        """Return the concepts that columns hold, as constants; None for columns of anything else."""
+        if any(c.sort != CONCEPTS for _, c in columns):
+            return None
+        stated = frozenset(str(concept) for cls, c in columns for concept in self.stated[cls, c.name])
+        return lambda _: stated
+
+    def _ancestors_of(self, concepts: Known) -> Known:
+        if concepts is None:
+            return None
+        return frozenset(str(above) for above, below in self._below.items() if not concepts.isdisjoint(map(str, below)))
 
     def _worked_out(self) -> Iterable[tuple[URIRef, Edge]]:
         """Return the words that no column holds."""
@@ -369,11 +391,9 @@ class RecordLayout:
     def _stating(self, concept: int) -> Iterable[Extent]:
         below = self._below.get(concept, set())
         for cls, columns in self.columns.items():
-            mine = sorted(below & {c for (name, c) in self.counts if name == cls and c is not None})
-            if not mine:
-                continue
             for c in columns:
-                if (c.word, c.sort) != (HAEMONY.concept, CONCEPTS):
+                mine = sorted(below & self.stated.get((cls, c.name), frozenset())) if c.word == HAEMONY.concept else []
+                if not mine:
                     continue
                 if c.many:
                     inner = f"SELECT n FROM {_list(cls, c)} WHERE {_one_of('value', concept, mine)}"
@@ -415,7 +435,7 @@ def _resolved(c: Column, number: int, strays: bool) -> tuple[str, list[str]]:
     if strays:
         joins.append(f"LEFT JOIN {STRAYS} AS s{number} ON s{number}.text = {c.text}")
         found.append(f"s{number}.node")
-    found.append(f"CASE WHEN {c.text} IS NULL THEN NULL ELSE {STRAY} END")
+    found.append(f"CASE WHEN {c.text} <> '' THEN {STRAY} END")
     return f"COALESCE({', '.join(found)})", joins
 
 

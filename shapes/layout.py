@@ -13,7 +13,7 @@ from typing import Protocol
 from rdflib import Literal, URIRef
 from rdflib.term import Node
 
-from haemony.shapes.query import Condition, Query, Sql, Value
+from haemony.shapes.query import Condition, Query, Sql, Value, equal
 
 NOWHERE = Sql("")
 
@@ -23,6 +23,10 @@ class Sort:
     """A kind of term, kept in columns of its own."""
 
     name: str
+
+
+#: The constants that a node can be equal to; None where nobody knows.
+Known = frozenset[str] | None
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,10 @@ class Edge:
     where: str = ""
     #: Each subject has one row in the table, so what else the row says of it needs no join.
     keyed: bool = False
+    #: The objects that there can be, as constants, given those that the subjects can be; None where nobody knows.
+    objects: Callable[[Known], Known] | None = None
+    #: The table of which every object is a key.
+    home: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,10 +102,22 @@ class Place:
     key: Sql = NOWHERE
     start: Sql = NOWHERE
     maybe: bool = False
+    known: Known = None
+    #: The table of which the node is a key, where it is known.
+    home: str = ""
 
     def here(self) -> Place:
         """Return the same node as the beginning of a new walk."""
-        return Place(self.node, self.sort, row=self.row, maybe=self.maybe)
+        return Place(self.node, self.sort, row=self.row, maybe=self.maybe, known=self.known, home=self.home)
+
+    @property
+    def table(self) -> str:
+        """The table that holds what is said of the node; '' where it may be any."""
+        return self.row.table if self.row else self.home
+
+    def equals(self, constant: Sql) -> Condition:
+        """Return the condition that the node is this one."""
+        return False if self.known is not None and constant not in self.known else equal(self.node, constant)
 
 
 class Layout(Protocol):
@@ -111,8 +131,8 @@ class Layout(Protocol):
     def all_sorts(self) -> Sequence[Sort]:
         """The sorts of all terms."""
 
-    def edges(self, predicate: URIRef, row: Row | None = None) -> Sequence[Edge]:
-        """Return where a predicate's triples are kept: those whose subject is the key of a row, where one is given."""
+    def edges(self, predicate: URIRef, table: str = "") -> Sequence[Edge]:
+        """Return where a predicate's triples are kept: those whose subject is a key of a table, where one is given."""
 
     def every_edge(self) -> Sequence[tuple[Value, Edge]]:
         """Return where all triples are kept, each with its predicate (SQL over ``{t}`` where rows differ in it)."""

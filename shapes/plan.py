@@ -15,7 +15,7 @@ from rdflib import URIRef
 
 from haemony.shapes import algebra as a
 from haemony.shapes.layout import Edge, Extent, Layout, Place, Row, Sort
-from haemony.shapes.query import Condition, Query, Sql, Value, all_of, any_of, equal, negated, written
+from haemony.shapes.query import Condition, Query, Sql, Value, all_of, any_of, negated, written
 from haemony.shapes.values import compared, holds
 
 #: Lays the pairs that a path connects, walked once or more, in tables, one for each pair of sorts.
@@ -130,7 +130,7 @@ class Planner:
             case None:
                 return [place]
             case a.Predicate(iri):
-                edges = [e for e in self.layout.edges(iri, place.row) if e.subject_sort == place.sort]
+                edges = [e for e in self.layout.edges(iri, place.table) if e.subject_sort == place.sort]
                 return [self._step(place, edge) for edge in edges]
             case a.Inverse(a.Predicate(iri)):
                 edges = [e for e in self.layout.edges(iri) if e.object_sort == place.sort]
@@ -155,11 +155,14 @@ class Planner:
         if place.row and edge.keyed and edge.table == place.row.table:
             alias = place.row.alias
             node = Sql(edge.object.replace("{t}", alias))
+            known = edge.objects(place.known) if edge.objects else None
             if place.query is None:
-                return Place(node, edge.object_sort, maybe=True)
+                return Place(node, edge.object_sort, maybe=True, known=known, home=edge.home)
             query = place.query.only(_over(edge.where, alias), Sql(f"{node} IS NOT NULL"))
-            return replace(place, node=node, sort=edge.object_sort, query=query, row=None)
-        return self._cross(place, edge, edge.subject, edge.object, edge.object_sort)
+            end = replace(place, node=node, sort=edge.object_sort, query=query, row=None)
+            return replace(end, known=known, home=edge.home)
+        end = self._cross(place, edge, edge.subject, edge.object, edge.object_sort)
+        return replace(end, known=edge.objects(place.known) if edge.objects else None, home=edge.home)
 
     def _step_back(self, place: Place, edge: Edge) -> Place:
         end = self._cross(place, edge, edge.object, edge.subject, edge.subject_sort)
@@ -175,7 +178,9 @@ class Planner:
             query = Query((table,), (*where, Sql(f"{begin} IS NOT NULL")))
             return Place(end, sort, query, row if far == edge.subject else None, place.node, begin, place.maybe)
         query = place.query.joined(table, Sql(f"{begin} = {place.node}"), *where)
-        return replace(place, node=end, sort=sort, query=query, row=row if far == edge.subject else None)
+        return replace(
+            place, node=end, sort=sort, query=query, row=row if far == edge.subject else None, known=None, home=""
+        )
 
     # --- does a node conform?
 
@@ -210,7 +215,7 @@ class Planner:
                 return negated(self._counted(place, shape.path, values, ">", number, among))
             case a.HasValue(node):
                 constants = [(value, self.layout.constant(value.sort, node)) for value in values]
-                return any_of(_some(v, equal(v.node, c)) for v, c in constants if c is not None)
+                return any_of(_some(v, v.equals(c)) for v, c in constants if c is not None)
             case a.UniqueLang() | a.Equals() | a.Disjoint() | a.LessThan() | a.Closed():
                 return self._unbroken(shape, constraint, place)
             case a.Sparql():

@@ -16,7 +16,7 @@ from rdflib import XSD, Literal, URIRef
 from rdflib.term import Node
 
 from haemony.engine.sql import quoted
-from haemony.shapes.layout import Edge, Extent, Place, Row, Sort, Term
+from haemony.shapes.layout import Edge, Extent, Place, Sort, Term
 from haemony.shapes.query import Condition, Sql, Value
 
 
@@ -68,9 +68,9 @@ class Tables:
         """The sorts of IRIs and of literals."""
         return (*self.sorts, DECIMALS, INTEGERS, BOOLEANS, STRINGS)
 
-    def edges(self, predicate: URIRef, row: Row | None = None) -> Sequence[Edge]:
+    def edges(self, predicate: URIRef, table: str = "") -> Sequence[Edge]:
         """Return the columns of a predicate."""
-        known = self.rows.get(row.table) if row else None
+        known = self.rows.get(table)
         return (self.predicates if known is None else known).get(predicate, ())
 
     def every_edge(self) -> Sequence[tuple[Value, Edge]]:

@@ -14,7 +14,7 @@ from rdflib.util import from_n3
 from haemony.engine.session import Session
 from haemony.engine.sql import quoted
 from haemony.shapes.algebra import Range
-from haemony.shapes.layout import Edge, Extent, Place, Row, Sort, Term
+from haemony.shapes.layout import Edge, Extent, Place, Sort, Term
 from haemony.shapes.query import Condition, Sql, Value
 from haemony.shapes.reader import every_shape, read_algebra
 from haemony.shapes.validation import Validation, report
@@ -65,7 +65,7 @@ class TripleLayout:
         """The one sort."""
         return self.sorts
 
-    def edges(self, predicate: URIRef, row: Row | None = None) -> Sequence[Edge]:
+    def edges(self, predicate: URIRef, table: str = "") -> Sequence[Edge]:
         """Return the triples of a predicate."""
         return (Edge(TRIPLES, "{t}.s", TERM, "{t}.o", TERM, f"{{t}}.p = {quoted(written(predicate))}"),)
 

@@ -13,7 +13,7 @@ from rdflib.term import Node
 from haemony.engine.sql import quoted
 from haemony.shapes import algebra as a
 from haemony.shapes.layout import Layout, Place, Term
-from haemony.shapes.query import Condition, Sql, all_of, any_of, equal, negated, same, written
+from haemony.shapes.query import Condition, Sql, all_of, any_of, negated, same, written
 
 Test = Callable[[Term], Condition]
 #: Flags that the engines' regular expressions know by the same letter: https://www.w3.org/TR/xpath-functions/#flags.
@@ -27,7 +27,7 @@ def holds(constraint: a.ValueWise, place: Place, layout: Layout) -> Condition:
             return instance(place, cls, layout)
         case a.In(values):
             constants = [layout.constant(place.sort, value) for value in values]
-            return any_of(equal(place.node, c) for c in constants if c is not None)
+            return any_of(place.equals(c) for c in constants if c is not None)
         case _:
             return layout.test(place, _test(constraint, layout))
 
