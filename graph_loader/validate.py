@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 from typing import Final
 from uuid import uuid4
 
@@ -49,6 +50,8 @@ class Summary:
     records: int
     counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
     quarantined: int = 0
+    #: Seconds: ``compile`` (shapes read and planned), ``lay`` (records laid out), ``run`` (all the rest).
+    seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     def severity(self, name: str) -> int:
         """Return the number of results of a severity.
@@ -79,7 +82,9 @@ def validate(
     side in ``processes``. Raises ``ShapeError`` where the shapes cannot be honoured.
     """
     schema = schema or read_schema()
+    began = monotonic()
     graph = read_shapes(shapes, schema)
+    read = monotonic() - began
     work = out.parent / f".validate-{uuid4().hex[:6]}"
     try:
         with Session(work, memory=memory) as session:
@@ -94,7 +99,10 @@ def validate(
                 found = check_patients(
                     records, shapes, step.ancestors, name, schema, patients, only, processes=processes, batch=batch
                 )
-            return step.write(out, found, {shape_id(s.node): REFERENCE if reference else SPARQL for s in late})
+            summary = step.write(out, found, {shape_id(s.node): REFERENCE if reference else SPARQL for s in late})
+            compiled, laid = read + step.seconds["compile"], step.seconds["lay"]
+            run = monotonic() - began - compiled - laid
+            return replace(summary, seconds={"compile": compiled, "lay": laid, "run": run})
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -114,9 +122,13 @@ class _Step:
         self.session, self.graph = session, graph
         self.name = name
         self._known = ancestors
+        began = monotonic()
         self.roots = read_algebra(graph)
+        self.seconds = {"compile": monotonic() - began}
+        began = monotonic()
         self.layout = RecordLayout(session, records, Scope.of(graph, schema), schema, self.ancestors)
         self.tables = self.layout.tables()
+        self.seconds["lay"] = monotonic() - began
         self.targeted: dict[str, int] = {}
         self._counted: dict[str, int] = {}
         nothing_found(session)
@@ -136,7 +148,9 @@ class _Step:
 
     def compile(self, fast: Sequence[Shape], late: Sequence[Shape]) -> list[str]:
         """Run the shapes that can be compiled; return the patients whose records the others target."""
+        began = monotonic()
         validation = Validation(self.session, self.tables, [*fast, *late], late)
+        self.seconds["compile"] += monotonic() - began
         if fast:
             keep_violations(validation, self.layout, self.graph, self.name)
         for shape, places in validation.foci.items():

@@ -21,6 +21,15 @@ CREATE TABLE found (record_id VARCHAR, shape VARCHAR, component VARCHAR, value V
 
 CREATE TABLE limited AS
 SELECT concept, shape, lowest, highest, open FROM (VALUES
+    ('basophils-impossible', [3006315, 3013429], 0, 1000, false), ('basophils-unlikely', [3006315, 3013429], 0, 100, false),
+    ('eosinophils-impossible', [3013115, 3028615], 0, 1000, false), ('eosinophils-unlikely', [3013115, 3028615], 0, 150, false),
+    ('urea-nitrogen-impossible', [3013682], 0.5, 500, false), ('urea-nitrogen-unlikely', [3013682], 2, 250, false),
+    ('total-protein-impossible', [3020630], 10, 300, false), ('total-protein-unlikely', [3020630], 30, 180, false),
+    ('ggt-impossible', [3026910], 0, 30000, false), ('ggt-unlikely', [3026910], 1, 5000, false),
+    ('alkaline-phosphatase-impossible', [3035995], 0, 30000, false), ('alkaline-phosphatase-unlikely', [3035995], 5, 5000, false),
+    ('prothrombin-time-impossible', [3034426], 1, 1000, false), ('prothrombin-time-unlikely', [3034426], 3, 170, false),
+    ('body-surface-area-impossible', [3005424], 0.1, 5, false), ('body-surface-area-unlikely', [3005424], 1, 3, false),
+    ('bmi-impossible', [3038553], 5, 250, false), ('bmi-unlikely', [3038553], 12, 80, false),
     ('haemoglobin-impossible', [3000963], 1, 26, false), ('haemoglobin-unlikely', [3000963], 4, 20, false),
     ('haematocrit-impossible', [3009542, 3023314], 3, 85, false), ('haematocrit-unlikely', [3009542, 3023314], 12, 65, false),
     ('mcv-impossible', [3024731, 3023599], 30, 220, false), ('mcv-unlikely', [3024731, 3023599], 50, 150, false),
@@ -55,6 +64,9 @@ SELECT concept, shape, lowest, highest, open FROM (VALUES
 
 CREATE TABLE unit_of AS
 SELECT concept, shape, unit FROM (VALUES
+    ('basophils-unit', [3006315, 3013429], '10*9/L'), ('eosinophils-unit', [3013115, 3028615], '10*9/L'), ('urea-nitrogen-unit', [3013682], 'mg/dL'),
+    ('total-protein-unit', [3020630], 'g/L'), ('ggt-unit', [3026910], 'U/L'), ('alkaline-phosphatase-unit', [3035995], 'U/L'),
+    ('prothrombin-time-unit', [3034426], 's'), ('body-surface-area-unit', [3005424], 'm2'), ('bmi-unit', [3038553], 'kg/m2'),
     ('haemoglobin-unit', [3000963], 'g/dL'), ('haematocrit-unit', [3009542, 3023314], '%'), ('mcv-unit', [3024731, 3023599], 'fL'),
     ('erythrocytes-unit', [3026361, 3020416], '10*12/L'), ('leukocytes-unit', [3010813, 3000905], '10*9/L'),
     ('neutrophils-unit', [3013650, 3017732], '10*9/L'), ('lymphocytes-unit', [3019198, 3004327], '10*9/L'),
