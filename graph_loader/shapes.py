@@ -66,7 +66,6 @@ def read_shapes(paths: Iterable[Path], schema: Schema | None = None) -> Graph:
         shapes += graph
     if problems:
         raise ShapeError(dict.fromkeys(problems))
-    read_algebra(shapes)  # rings over several files
     return shapes
 
 
