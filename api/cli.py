@@ -21,6 +21,7 @@ from haemony.api.console import Format, Steps, count, note, show, show_json, sho
 from haemony.api.drafting import init
 from haemony.api.options import Json, Partners, settings_of, workbench_of
 from haemony.api.quality import quality
+from haemony.api.shapes import shapes
 from haemony.api.terms import vocabulary
 from haemony.engine.errors import HaemonyError, MappingError, Problem
 
@@ -164,6 +165,9 @@ def build(
     accepted: Annotated[
         str, typer.Option("--accept-rejected", metavar="REASON", help="Build even what its quality rejects, and why.")
     ] = "",
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Validate every shape with pySHACL, over RDF: the slow truth.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Harmonise, validate and load partners' deliveries; the old graph stays until the new one is complete."""
@@ -174,7 +178,7 @@ def build(
     for name, why_not in left_out.items():
         note(f"{name} is left out: {why_not}.")
     with Steps() as steps:
-        summaries = workbench.build(partners.values(), data, steps, accepted)
+        summaries = workbench.build(partners.values(), data, steps, accepted, reference=reference)
     if as_json:
         show_json({"built": [summary.__dict__ for summary in summaries], "left_out": left_out})
         return
@@ -184,7 +188,7 @@ def build(
 
 @app.command(epilog="Example: haemony check demo_aml")
 def check(ctx: typer.Context, partner: Partners = None, as_json: Json = False) -> None:
-    """Check partners' mappings without their data: every fault, and what deserves a look."""
+    """Check partners' mappings and shapes without their data: every fault, and what deserves a look."""
     from haemony.mappings.check import check as check_partners
     from haemony.ontology.schema import read_schema
     from haemony.ontology.vocabulary import read_vocabulary
@@ -193,6 +197,7 @@ def check(ctx: typer.Context, partner: Partners = None, as_json: Json = False) -
     found = check_partners(
         partner or [], read_vocabulary(), read_schema(), mappings=settings.mappings, athena=settings.athena()
     )
+    found.problems.extend(_shape_faults(ctx, partner or []))
     if as_json:
         show_json({"problems": [p.__dict__ for p in found.problems], "warnings": [w.__dict__ for w in found.warnings]})
         raise typer.Exit(1 if found.problems else 0)
@@ -201,6 +206,13 @@ def check(ctx: typer.Context, partner: Partners = None, as_json: Json = False) -
     if found.problems:
         raise MappingError(found.problems)
     show(Text(f"No problems; {count(len(found.warnings), 'thing')} to look at." if found.warnings else "No problems."))
+
+
+def _shape_faults(ctx: typer.Context, names: list[str]) -> list[Problem]:
+    try:
+        return workbench_of(ctx).check_shapes(names)
+    except MappingError:  # no partner can be found at all: the check has said so
+        return []
 
 
 # --- looking at a build --------------------------------------------------------------------------------------------
@@ -278,9 +290,10 @@ def why(
         show(chain.tree())
 
 
-# --- asking: haemony.api.asking, haemony.api.terms --------------------------------------------------------------------
+# --- asking: haemony.api.asking, haemony.api.terms, haemony.api.shapes -----------------------------------------------
 
 app.command(epilog='Example: haemony cypher "MATCH (g:Gene) RETURN g.symbol LIMIT 3" --format csv')(cypher)
 app.add_typer(queries, name="queries")
 app.command(epilog="Example: haemony schema Measurement")(schema)
 app.add_typer(vocabulary, name="vocabulary")
+app.add_typer(shapes, name="shapes")

@@ -16,8 +16,10 @@ from haemony.api.faults import PRIVACY, Fault, read_faults
 from haemony.api.mixups import Mixup, read_mixups
 from haemony.api.reasons import FLAGS, meaning
 from haemony.engine.errors import BuildError
+from haemony.graph_loader.build import own_shapes
 from haemony.graph_loader.fates import FATES, IGNORED, LOADED, OVERRULED, QUARANTINED
 from haemony.graph_loader.shapes import read_shapes, shape_id
+from haemony.graph_loader.validate import CHECKED, REFERENCE, SPARQL
 from haemony.mappings.curie import nearest
 from haemony.ontology.schema import Schema, read_schema
 
@@ -123,6 +125,9 @@ class PartnerReport:
     mixups: tuple[Mixup, ...]
     flags: tuple[Flagged, ...]
     disputed: tuple[Flagged, ...]
+    #: Shapes with a SPARQL constraint, and shapes that were validated with the reference engine: both walk RDF.
+    sparql: tuple[str, ...] = ()
+    reference: tuple[str, ...] = ()
 
     @property
     def cells(self) -> dict[str, int]:
@@ -181,8 +186,9 @@ def read_report(
     rules = rule_texts(shapes)
     with duckdb.connect() as connection:
         known = schema or read_schema()
+        folders = [build / "partners" / one for one in names]
         partners = tuple(
-            _Evidence(connection, build / "partners" / one, rules, known, name, privacy).partner() for one in names
+            _Evidence(connection, f, rules | _own_texts(f, shapes), known, name, privacy).partner() for f in folders
         )
     return Report(about["id"], about["built_at"], about["vocabulary"], partners)
 
@@ -200,7 +206,21 @@ def partner_in(build: Path, name: str) -> str:
 def rule_texts(shapes: Sequence[Path]) -> dict[str, str]:
     """Return the message of each shape, without the values that a record would put in."""
     graph = read_shapes(shapes)
-    return {shape_id(s): re.sub(r"\{\w+\}", "…", str(text)) for s, text in graph.subject_objects(SH.message)}
+    return {shape_id(s): masked(str(text)) for s, text in graph.subject_objects(SH.message)}
+
+
+def masked(message: str) -> str:
+    """Return a shape's message without the values that a record would put in.
+
+    >>> masked("Aged {value}, as {focus}.")
+    'Aged …, as ….'
+    """
+    return re.sub(r"\{\w+\}", "…", message)
+
+
+def _own_texts(partner: Path, shapes: Sequence[Path]) -> dict[str, str]:
+    own = own_shapes(partner)
+    return rule_texts([*shapes, *own]) if own else {}
 
 
 def write_shacl(
@@ -214,9 +234,11 @@ def write_shacl(
     from haemony.graph_loader.shacl_report import report_graph
 
     names = [partner_in(build, partner)] if partner else sorted(p.name for p in (build / "partners").iterdir())
-    found = [build / "partners" / name / "violations.parquet" for name in names]
+    folders = [build / "partners" / name for name in names]
+    common = read_shapes(shapes, schema)
+    graphs = [read_shapes([*shapes, *own], schema) if (own := own_shapes(f)) else common for f in folders]
     write = report_json_ld if out.suffix == ".jsonld" else report_graph
-    return write(found, read_shapes(shapes, schema), out, schema)
+    return write([f / "violations.parquet" for f in folders], graphs, out, schema)
 
 
 #: What ``issues`` says of a cell.
@@ -271,6 +293,8 @@ class _Evidence:
             mixups=read_mixups(self.folder),
             flags=self._marked("flags"),
             disputed=self._marked("disputed"),
+            sparql=self._roads(SPARQL),
+            reference=self._roads(REFERENCE),
         )
 
     def _ask(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -325,6 +349,15 @@ class _Evidence:
             self._path("violations"),
         )
         return tuple(BrokenRule(*(*row, self.rules.get(row[0], ""))) for row in rows)
+
+    def _roads(self, road: str) -> tuple[str, ...]:
+        """Return the shapes that were answered in some way; none where the build is of a time that did not note it."""
+        if not (self.folder / CHECKED).exists():
+            return ()
+        rows = self._ask(
+            "SELECT shape FROM read_parquet(?) WHERE road = ? ORDER BY ALL", str(self.folder / CHECKED), road
+        )
+        return tuple(shape for (shape,) in rows)
 
     def _marked(self, column: str) -> tuple[Flagged, ...]:
         """Count the records that carry each flag, or dispute each field, by class."""

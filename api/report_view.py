@@ -105,6 +105,10 @@ def _partner(partner: PartnerReport) -> Iterator[RenderableType]:
     )
     yield from _mixups(partner.mixups)
     yield from _faults(partner.faults)
+    if partner.sparql:
+        yield Text(f"Took the slow road, over RDF, for their SPARQL: {', '.join(partner.sparql)}.", style="dim")
+    if partner.reference:
+        yield Text(f"Validated with the reference engine: {count(len(partner.reference), 'shape')}.", style="dim")
     flags = [f for f in partner.flags if f.flag not in {r.shape for r in partner.rules}]
     yield from _list(
         "Flagged, and in the graph", MARKED, [(f.records, f.flag, f.record_class, f.meaning) for f in flags]

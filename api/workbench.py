@@ -16,10 +16,11 @@ from haemony.engine.errors import BuildError, DeliveryError, MappingError, Probl
 from haemony.engine.on_duckdb import DuckDBSession
 from haemony.graph_loader.build import CURRENT, GRAPH, PARTIAL, PartnerSummary, Request, build, current_build
 from haemony.graph_loader.read import Header, read_headers, read_secret, scan_rows
+from haemony.graph_loader.shapes import file_label
 from haemony.graph_loader.stores.ladybug import LadybugStore
 from haemony.mappings.curie import nearest
 from haemony.mappings.model import Partner
-from haemony.mappings.partner import expand, extend_vocabulary, find_partners, inspect_partner, shape_files
+from haemony.mappings.partner import expand, extend_vocabulary, find_partners, inspect_partner, shape_files, shapes_of
 from haemony.mappings.variables import assumed_headers
 from haemony.ontology import schema as schema_module
 from haemony.ontology.schema import Schema, read_schema
@@ -75,6 +76,7 @@ class Workbench:
             raise DeliveryError([Problem(str(data), None, "", "there is no such folder.", "Pass another --data.")])
         found = find_partners(self.settings.mappings)
         problems = [_unknown(name, found) for name in names if name not in found]
+        problems += self.shape_faults()
         chosen: dict[str, Partner] = {}
         left_out: dict[str, str] = {}
         headers: dict[str, dict[str, Header]] = {}
@@ -90,17 +92,33 @@ class Workbench:
                 continue
             problems += own
             if partner:
+                problems += self.shape_faults(partner.shapes)
                 chosen[name] = partner
                 headers[name], faults = self._headers(partner, data)
                 problems += faults
         if problems:
             with working_folder(self.settings.build) as folder:
                 problems += [p for name in chosen for p in _broken_rows(folder / name, chosen[name], headers[name])]
-            in_mappings = all(p.file.endswith((".tsv", ".yaml")) for p in problems)
+            in_mappings = all(p.file.endswith((".tsv", ".yaml", ".ttl")) for p in problems)
             raise (MappingError if in_mappings else DeliveryError)(dict.fromkeys(problems))
         if not chosen:
             raise BuildError([Problem(name, None, "", f"left out: {why}.") for name, why in left_out.items()])
         return chosen, left_out
+
+    def shape_faults(self, own: Sequence[Path] = ()) -> list[Problem]:
+        """Return what is wrong with a partner's own shapes, or with the user's where none are given."""
+        from haemony.graph_loader.own_shapes import check_shapes
+
+        users = shape_files(self.settings.mappings)
+        if own:
+            return [p for p in check_shapes(own, self.shapes, self.schema) if p.file in {"", *map(file_label, own)}]
+        return check_shapes(users, (SHAPES,), self.schema) if users else []
+
+    def check_shapes(self, names: Sequence[str]) -> list[Problem]:
+        """Return what is wrong with the user's shapes, and with those of the named partners (all, without names)."""
+        found = find_partners(self.settings.mappings)
+        files = dict.fromkeys(shapes_of(found[name]) for name in names or found if name in found)
+        return [*self.shape_faults(), *(p for own in files if own for p in self.shape_faults(own))]
 
     def _left_out(self, name: str, files: Sequence[str]) -> str:
         """Say why a partner is left out, and that the graph keeps what the former build holds of it."""
@@ -125,9 +143,15 @@ class Workbench:
         return headers, problems
 
     def build(
-        self, partners: Iterable[Partner], data: Path, progress: Progress, accepted: str = ""
+        self,
+        partners: Iterable[Partner],
+        data: Path,
+        progress: Progress,
+        accepted: str = "",
+        *,
+        reference: bool = False,
     ) -> list[PartnerSummary]:
-        """Build partners from a folder of deliveries into the current build.
+        """Build partners from a folder of deliveries into the current build; validate with the ``reference`` engine.
 
         A delivery that is rejected for its quality is refused, unless ``accepted`` says why it is taken.
         """
@@ -143,6 +167,7 @@ class Workbench:
             engine=settings.engine,
             spark_master=settings.spark_master,
             accepted=accepted.strip(),
+            reference=reference,
         )
         return build(request, self.schema, self.vocabulary, progress)
 

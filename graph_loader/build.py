@@ -19,31 +19,32 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from haemony.engine.errors import BuildError, HaemonyError
-from haemony.engine.plan import appended, gathered, no, texts
 from haemony.engine.session import Column, Engine, Session, Table, alive, open_session
-from haemony.graph_loader.fates import DEPENDENT, LOADED, NO_LEAD, QUARANTINED
+from haemony.graph_loader.fates import LOADED, NO_LEAD, QUARANTINED
 from haemony.graph_loader.graph import MAPPING_COLUMNS, project
 from haemony.graph_loader.harmonise import Harmonised, account, harmonise
 from haemony.graph_loader.ledger import TOLERATED
 from haemony.graph_loader.mixups import write_mixups
 from haemony.graph_loader.quality import REJECTED, Scorecard, score, shape_thresholds
+from haemony.graph_loader.quarantine import without_quarantined
 from haemony.graph_loader.records import RECORDS, shared_records
 from haemony.graph_loader.scorecards import delivery_digest, forget_refused, refuse, remember, write_card
 from haemony.graph_loader.shapes import read_shapes
 from haemony.graph_loader.stores.ladybug import LadybugStore
 from haemony.graph_loader.validate import CHECKED, validate
 from haemony.mappings.model import CONCEPTS, DICTIONARY, Partner
-from haemony.ontology.schema import RecordClass, Schema
+from haemony.ontology.schema import Schema
 from haemony.ontology.vocabulary import Vocabulary
 
 #: The name under which the current build stands in a build folder, and its graph file.
 CURRENT: Final = "current"
 GRAPH: Final = "graph.lbug"
+#: The folder of a partner's own shapes, below the partner's in a build.
+SHAPES: Final = "shapes"
 #: The mark of a build that is not complete.
 PARTIAL: Final = ".partial"
 
@@ -187,7 +188,7 @@ def _partner(
         violations = out / "violations.parquet"
         validate(
             session.folder / RECORDS,
-            request.shapes,
+            (*request.shapes, *partner.shapes),
             vocabulary.ancestors,
             violations,
             request.processes,
@@ -196,6 +197,7 @@ def _partner(
             reference=request.reference,
             memory=request.memory,
         )
+        _keep_shapes(partner, out)
         progress("writing records and ledger")
         broken = session.read(violations)
         counts, book = keep(session, schema, result, broken, out, request.tolerated)
@@ -209,11 +211,24 @@ def _partner(
         )
 
 
+def own_shapes(partner: Path) -> tuple[Path, ...]:
+    """Return the partner's own shapes as a build keeps them, in the folder of a partner."""
+    return (partner / SHAPES,) if (partner / SHAPES).is_dir() else ()
+
+
+def _keep_shapes(partner: Partner, out: Path) -> None:
+    """Keep the partner's own shapes as they were, so that what they found can be read later."""
+    for path in partner.shapes:
+        kept = out / SHAPES / f"{path.parent.name}.ttl"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, kept)
+
+
 def keep(
     session: Session, schema: Schema, result: Harmonised, broken: Table, out: Path, tolerated: float
 ) -> tuple[dict[str, int], Table]:
     """Write what stays of a delivery, given the shapes that its records break; return the counts and the ledger."""
-    records, outcast = _without_quarantined(session, schema, result.records, broken)
+    records, outcast = without_quarantined(session, schema, result.records, broken)
     counts = _write_records(session, schema, result, records, out)
     book, fates = account(session, result, outcast, tolerated)
     session.write(book, out / "ledger.parquet")
@@ -224,60 +239,6 @@ def keep(
 
 def _totals(session: Session, table: Table, by: str, number: Column) -> dict[str, int]:
     return {str(key): int(n) for key, n in session.rows(table.group_by(by).agg(n=number).order_by(by))}
-
-
-def _without_quarantined(
-    session: Session, schema: Schema, records: Mapping[str, Table], broken: Table
-) -> tuple[dict[str, Table], Table]:
-    """Take out the records that break a shape, and what cannot stand without them; flag those that only warn.
-
-    A record of a quarantined patient goes with it. A record that refers to a quarantined one stays, without the
-    reference and flagged ``dependent``.
-    """
-    bad = broken.filter(broken.severity == "Violation")
-    bad = session.lay(bad.group_by(id=bad.record_id).agg(reason=bad["shape"].min()), "checked/bad")
-    warned = broken.filter(broken.severity != "Violation")
-    warned = session.lay(
-        warned.group_by(warned_id=warned.record_id).agg(warnings=gathered(warned["shape"])),
-        "checked/warned",
-    )
-    outcasts = [bad]
-    kept: dict[str, Table] = {}
-    for cls in schema.records:
-        if cls.name not in records:
-            continue
-        table = records[cls.name]
-        orphans = table.semi_join(bad, table.patient == bad.id).anti_join(bad, "id")
-        outcasts.append(orphans.select("id", reason=ibis.literal(DEPENDENT)))
-        table = table.anti_join(bad, "id").anti_join(bad.rename(patient="id"), "patient")
-        kept[cls.name] = _flagged(_unreferred(cls, table, bad), warned)
-    whole = outcasts[0].select("id", "reason")
-    for more in outcasts[1:]:
-        whole = whole.union(more)
-    return kept, session.lay(whole.distinct(), "checked/outcast")
-
-
-def _unreferred(cls: RecordClass, table: Table, bad: Table) -> Table:
-    """Empty the references to quarantined records."""
-    for reference in (f.name for f in cls.fields if f.kind == "reference" and f.role == "link"):
-        gone = bad.select(gone="id")
-        joined = table.left_join(gone, table[reference] == gone.gone)
-        table = joined.mutate(
-            **{
-                reference: ibis.ifelse(joined.gone.isnull(), joined[reference], no("string")),
-                "flags": ibis.ifelse(
-                    joined.gone.isnull(), joined.flags, appended(joined.flags, texts(ibis.literal(DEPENDENT)))
-                ),
-            }
-        ).drop("gone")
-    return table
-
-
-def _flagged(table: Table, warned: Table) -> Table:
-    joined = table.left_join(warned, table.id == warned.warned_id)
-    return joined.mutate(
-        flags=ibis.ifelse(joined.warned_id.isnull(), joined.flags, appended(joined.flags, joined.warnings))
-    ).drop("warned_id", "warnings")
 
 
 def _write_records(
@@ -372,11 +333,11 @@ def _target(record_class: str, tag: str, field_name: str) -> str:
 
 def _score(request: Request, target: Path, schema: Schema, summaries: Sequence[PartnerSummary]) -> list[Scorecard]:
     """Write the scorecard of each delivery."""
-    own = shape_thresholds(read_shapes(request.shapes, schema))
     cards = []
     for summary in summaries:
         partner, data = request.partners[summary.name]
         out = target / "partners" / summary.name
+        own = shape_thresholds(read_shapes([*request.shapes, *partner.shapes], schema))
         card = score(
             summary.name,
             pq.read_table(out / CHECKED).to_pylist(),

@@ -12,7 +12,8 @@ from rdflib.term import Node
 from haemony.engine.session import Session
 from haemony.engine.sql import quoted
 from haemony.graph_loader.rdf import CONCEPT, RECORD, concept_id, placeholders
-from haemony.graph_loader.record_layout import ABOVE, CONCEPTS, LISTS, RECORDS, RecordLayout
+from haemony.graph_loader.record_columns import CONCEPTS, RECORDS
+from haemony.graph_loader.record_layout import ABOVE, LISTS, RecordLayout
 from haemony.graph_loader.shapes import SEVERITIES, path_text, shape_id
 from haemony.ontology.schema import HAEMONY
 from haemony.shapes import algebra as a

@@ -15,31 +15,39 @@ from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from rdflib import RDF, RDFS, URIRef
 from rdflib.term import Node
 
 from haemony.engine.session import Session
 from haemony.engine.sql import named, quoted
 from haemony.graph_loader.rdf import (
-    CONCEPT,
     DIAGNOSED,
     EARLIER_LINE,
     END_DAY,
     PRECURSOR,
-    RECORD,
     Ancestors,
     Scope,
     concept_id,
 )
-from haemony.ontology.schema import HAEMONY, Field, RecordClass, Schema
+from haemony.graph_loader.record_columns import (
+    CONCEPTS,
+    FOREIGN,
+    RECORDS,
+    SQL_TYPES,
+    Column,
+    column_of,
+    file_of,
+    home_of,
+    list_of,
+    rows_of,
+    schema_of,
+    sort_of_field,
+    table_of,
+)
+from haemony.ontology.schema import HAEMONY, RecordClass, Schema
 from haemony.shapes.layout import Edge, Extent, Known, Sort
-from haemony.shapes.tables import BOOLEANS, DECIMALS, INTEGERS, OTHERS, STRINGS, Names, Tables
+from haemony.shapes.tables import INTEGERS, OTHERS, Tables
 
-RECORDS = Names("record", RECORD, number=True)
-CONCEPTS = Names("concept", CONCEPT, number=True)
-#: What refers to a class that has no records here, by its id.
-FOREIGN = Names("foreign", RECORD)
 EVERY, ABOVE, STRAYS, IDS = "every", "above", "strays", "ids"
 NODE = "{t}.n"
 PATIENT = "Patient"
@@ -49,27 +57,6 @@ MAPPINGS, SOURCES = LISTS = ("mappings", "sources")
 FEW = 40
 #: Stands for a reference to no record of its class until such references are resolved.
 STRAY = -1
-SQL_TYPES: Mapping[Sort, str] = {
-    DECIMALS: "DECIMAL(18, 6)",
-    INTEGERS: "BIGINT",
-    BOOLEANS: "BOOLEAN",
-    STRINGS: "VARCHAR",
-    RECORDS: "BIGINT",
-    FOREIGN: "VARCHAR",
-    CONCEPTS: "BIGINT",
-}
-
-
-@dataclass(frozen=True)
-class Column:
-    """A word of a class: the column of its table, what it holds, and how it is made of the file's row ``f``."""
-
-    word: URIRef
-    name: str
-    sort: Sort
-    text: str
-    refers_to: str = ""
-    many: bool = False
 
 
 @dataclass
@@ -86,8 +73,8 @@ class RecordLayout:
 
     def __post_init__(self) -> None:
         for name, path in self.files.items():
-            self.session.keep_file(_file(name), path, self.offsets[name])
-        ids = [f"SELECT n AS node, id AS text FROM {_file(name)}" for name in self.files]
+            self.session.keep_file(file_of(name), path, self.offsets[name])
+        ids = [f"SELECT n AS node, id AS text FROM {file_of(name)}" for name in self.files]
         nothing = "SELECT CAST(NULL AS BIGINT) AS node, CAST(NULL AS VARCHAR) AS text WHERE FALSE"
         self._ids = " UNION ALL ".join(ids) or nothing
         self.session.keep(STRAYS, nothing)
@@ -101,8 +88,8 @@ class RecordLayout:
         for cls, columns in self.columns.items():
             for c in columns:
                 if c.many:
-                    listed = f"SELECT n, unnest({named(c.name)}) AS value FROM {_file(cls)}"
-                    self.session.keep(_list(cls, c), f"SELECT n, value FROM ({listed}) WHERE value IS NOT NULL")
+                    listed = f"SELECT n, unnest({named(c.name)}) AS value FROM {file_of(cls)}"
+                    self.session.keep(list_of(cls, c), f"SELECT n, value FROM ({listed}) WHERE value IS NOT NULL")
         self._keep_every()
         self._keep_above()
 
@@ -138,9 +125,9 @@ class RecordLayout:
                 continue
             kind = kinds.field(f.name).type
             if pa.types.is_list(kind):
-                yield Column(f.word, f.name, _sort(f, kind.value_type), "", many=True)
+                yield Column(f.word, f.name, sort_of_field(f, kind.value_type), "", many=True)
                 continue
-            sort = _sort(f, kind)
+            sort = sort_of_field(f, kind)
             if sort == RECORDS and f.range not in self.files:
                 sort = FOREIGN
             yield Column(f.word, f.name, sort, f"f.{named(f.name)}", f.range if sort == RECORDS else "")
@@ -169,13 +156,13 @@ class RecordLayout:
                 text, join = _resolved(c, number, strays)
                 joins += join
             parts.append(f"{text} AS {named(c.name)}")
-        self.session.keep(_table(cls), f"SELECT {', '.join(parts)} FROM {_file(cls)} AS f {' '.join(joins)}")
+        self.session.keep(table_of(cls), f"SELECT {', '.join(parts)} FROM {file_of(cls)} AS f {' '.join(joins)}")
 
     def _astray(self, cls: str) -> list[Column]:
         """Return the columns with references to what is no record of the class that they should lead to."""
         references = [c for c in self.columns[cls] if c.refers_to]
         counts = ", ".join(f"COUNT(CASE WHEN {named(c.name)} = {STRAY} THEN 1 END)" for c in references)
-        [found] = self.session.ask(f"SELECT {counts} FROM {_table(cls)}")
+        [found] = self.session.ask(f"SELECT {counts} FROM {table_of(cls)}")
         return [c for c, number in zip(references, found, strict=True) if number]
 
     def _keep_strays(self, astray: Mapping[str, Sequence[Column]]) -> None:
@@ -183,8 +170,8 @@ class RecordLayout:
         texts = []
         for cls, columns in astray.items():
             for c in columns:
-                where = f"f.n IN (SELECT n FROM {_table(cls)} WHERE {named(c.name)} = {STRAY})"
-                texts.append(f"SELECT {c.text} AS text FROM {_file(cls)} AS f WHERE {where}")
+                where = f"f.n IN (SELECT n FROM {table_of(cls)} WHERE {named(c.name)} = {STRAY})"
+                texts.append(f"SELECT {c.text} AS text FROM {file_of(cls)} AS f WHERE {where}")
         self.session.keep("astray", " UNION ".join(texts))
         known = (
             f"SELECT text, min(node) AS node FROM ({self._ids}) WHERE text IN (SELECT text FROM astray) GROUP BY text"
@@ -198,7 +185,7 @@ class RecordLayout:
         for cls, columns in self.columns.items():
             mine = {(c.word, c.sort): named(c.name) for c in columns if not c.many}
             filled = (f"CAST({mine.get(k, 'NULL')} AS {SQL_TYPES[k[1]]}) AS {name}" for k, name in self.shared.items())
-            selects.append(f"SELECT {', '.join(('n', *filled))} FROM {_table(cls)}")
+            selects.append(f"SELECT {', '.join(('n', *filled))} FROM {table_of(cls)}")
         nothing = "SELECT CAST(NULL AS BIGINT) AS n WHERE FALSE"
         self.session.keep(EVERY, " UNION ALL ".join(selects) or nothing)
 
@@ -225,7 +212,7 @@ class RecordLayout:
                 if c.sort != CONCEPTS:
                     continue
                 rows = self.session.ask(
-                    f"SELECT DISTINCT {_column(c)} FROM {_home(cls, c)} WHERE {_column(c)} IS NOT NULL"
+                    f"SELECT DISTINCT {column_of(c)} FROM {home_of(cls, c)} WHERE {column_of(c)} IS NOT NULL"
                 )
                 self.stated[cls, c.name] = frozenset(int(concept) for (concept,) in rows)
                 found |= self.stated[cls, c.name]
@@ -256,7 +243,7 @@ class RecordLayout:
             within = f"n >= {first} AND n < {first + self.sizes[cls]}"
             if not self.session.ask(f"SELECT n FROM wanted WHERE {within} LIMIT 1"):
                 continue
-            chosen = f"SELECT {self._subject(cls)} FROM {_file(cls)} WHERE n IN (SELECT n FROM wanted WHERE {within})"
+            chosen = f"SELECT {self._subject(cls)} FROM {file_of(cls)} WHERE n IN (SELECT n FROM wanted WHERE {within})"
             self.session.keep(f"{name}_{cls}", chosen)
             parts.append(f"SELECT * FROM {name}_{cls}")
         self.session.keep(name, " UNION ALL ".join(parts))
@@ -280,7 +267,7 @@ class RecordLayout:
         concepts = Extent(f"(SELECT DISTINCT concept FROM {ABOVE})", "{t}.concept", CONCEPTS, keyed=True)
         return Tables(
             self._predicates(),
-            {_table(cls): self._of_class(cls) for cls in self.files},
+            {table_of(cls): self._of_class(cls) for cls in self.files},
             self._instances,
             {
                 RECORDS: universe,
@@ -299,13 +286,13 @@ class RecordLayout:
         found: dict[URIRef, list[Edge]] = defaultdict(list)
         for c in self.columns[cls]:
             if c.many:
-                edge = Edge(_list(cls, c), NODE, RECORDS, "{t}.value", c.sort)
+                edge = Edge(list_of(cls, c), NODE, RECORDS, "{t}.value", c.sort)
             else:
-                edge = Edge(_table(cls), NODE, RECORDS, f"{{t}}.{named(c.name)}", c.sort, keyed=True)
-            home = _table(c.refers_to) if c.refers_to and c not in self._strayed.get(cls, ()) else ""
+                edge = Edge(table_of(cls), NODE, RECORDS, f"{{t}}.{named(c.name)}", c.sort, keyed=True)
+            home = table_of(c.refers_to) if c.refers_to and c not in self._strayed.get(cls, ()) else ""
             found[c.word].append(replace(edge, objects=self._objects([(cls, c)]), home=home))
         iri = quoted(str(self.schema[cls].iri))
-        found[RDF.type] += [Edge(_table(cls), NODE, RECORDS, iri, OTHERS, keyed=True), *self._concept_types([cls])]
+        found[RDF.type] += [Edge(table_of(cls), NODE, RECORDS, iri, OTHERS, keyed=True), *self._concept_types([cls])]
         for word, edge in self._worked_out():
             if cls == {EARLIER_LINE: "Treatment", DIAGNOSED: PATIENT}[word]:
                 found[word].append(edge)
@@ -317,7 +304,7 @@ class RecordLayout:
             columns = [(cls, c) for cls, cs in self.columns.items() for c in cs if (c.word, c.sort) == (word, sort)]
             objects = self._objects([(cls, c) for cls, c in columns if not c.many])
             homes = {c.refers_to for _, c in columns} if not self._strayed else set()
-            home = _table(*homes) if len(homes) == 1 and all(homes) else ""
+            home = table_of(*homes) if len(homes) == 1 and all(homes) else ""
             edge = Edge(EVERY, NODE, RECORDS, f"{{t}}.{name}", sort, keyed=True, objects=objects, home=home)
             found[word].append(edge)
         for cls in self.files:
@@ -366,7 +353,7 @@ class RecordLayout:
             return []
         columns = [(cls, c) for cls in classes for c in self.columns[cls]]
         stated = [
-            f"SELECT n, {_column(c)} AS concept FROM {_home(cls, c)}"
+            f"SELECT n, {column_of(c)} AS concept FROM {home_of(cls, c)}"
             for cls, c in columns
             if (c.word, c.sort) == (HAEMONY.concept, CONCEPTS)
         ]
@@ -386,7 +373,7 @@ class RecordLayout:
         if cls == HAEMONY.Record:
             return [Extent(EVERY, NODE, RECORDS, keyed=True)]
         classes = [n for n in self.files if self.schema[n].iri == cls]
-        return [Extent(_table(n), NODE, RECORDS, keyed=True, apart=True) for n in classes]
+        return [Extent(table_of(n), NODE, RECORDS, keyed=True, apart=True) for n in classes]
 
     def _stating(self, concept: int) -> Iterable[Extent]:
         below = self._below.get(concept, set())
@@ -396,42 +383,16 @@ class RecordLayout:
                 if not mine:
                     continue
                 if c.many:
-                    inner = f"SELECT n FROM {_list(cls, c)} WHERE {_one_of('value', concept, mine)}"
-                    yield Extent(_table(cls), NODE, RECORDS, f"{NODE} IN ({inner})", keyed=True, apart=True)
+                    inner = f"SELECT n FROM {list_of(cls, c)} WHERE {_one_of('value', concept, mine)}"
+                    yield Extent(table_of(cls), NODE, RECORDS, f"{NODE} IN ({inner})", keyed=True, apart=True)
                 else:
                     where = _one_of(f"{{t}}.{named(c.name)}", concept, mine)
-                    yield Extent(_table(cls), NODE, RECORDS, where, keyed=True, apart=True)
-
-
-def rows_of(path: Path) -> int:
-    """Count the rows of a Parquet file, or of the files in a folder."""
-    return sum(int(pq.read_metadata(p).num_rows) for p in parts_of(path))
-
-
-def schema_of(path: Path) -> pa.Schema:
-    """Return the schema of a Parquet file, or of the files in a folder."""
-    return pq.read_schema(parts_of(path)[0])
-
-
-def parts_of(path: Path) -> list[Path]:
-    """List the files of a table."""
-    return sorted(path.glob("*.parquet")) if path.is_dir() else [path]
-
-
-def _sort(f: Field, kind: pa.DataType) -> Sort:
-    """Return what a column holds: its type decides, for a field may have been filled with what it should not."""
-    if pa.types.is_boolean(kind):
-        return BOOLEANS
-    if pa.types.is_integer(kind):
-        return CONCEPTS if f.kind == "concept" else INTEGERS
-    if pa.types.is_decimal(kind) or pa.types.is_floating(kind):
-        return DECIMALS
-    return RECORDS if f.kind == "reference" else STRINGS
+                    yield Extent(table_of(cls), NODE, RECORDS, where, keyed=True, apart=True)
 
 
 def _resolved(c: Column, number: int, strays: bool) -> tuple[str, list[str]]:
     """Return the number of the record that a column refers to, and the joins that find it."""
-    joins, found = [f"LEFT JOIN {_file(c.refers_to)} AS r{number} ON r{number}.id = {c.text}"], [f"r{number}.n"]
+    joins, found = [f"LEFT JOIN {file_of(c.refers_to)} AS r{number} ON r{number}.id = {c.text}"], [f"r{number}.n"]
     if strays:
         joins.append(f"LEFT JOIN {STRAYS} AS s{number} ON s{number}.text = {c.text}")
         found.append(f"s{number}.node")
@@ -445,28 +406,3 @@ def _one_of(column: str, concept: int, below: Sequence[int]) -> str:
         inner = f"SELECT concept FROM {ABOVE} WHERE ancestor = {concept}"
         return f"({column} IS NOT NULL AND {column} IN ({inner}))"
     return f"({column} IS NOT NULL AND {column} IN ({', '.join(map(str, below))}))"
-
-
-def _file(cls: str) -> str:
-    """Name the table of a class's file, its rows numbered as ``n``."""
-    return f"records_{cls}"
-
-
-def _table(cls: str) -> str:
-    """Name the table of a class."""
-    return f"rows_{cls}"
-
-
-def _home(cls: str, column: Column) -> str:
-    """Name the table in which a column's values stand."""
-    return _list(cls, column) if column.many else _table(cls)
-
-
-def _column(column: Column) -> str:
-    """Name a column in the table in which its values stand."""
-    return "value" if column.many else named(column.name)
-
-
-def _list(cls: str, column: Column) -> str:
-    """Name the table of a column of lists."""
-    return f"rows_{cls}_{column.name}"

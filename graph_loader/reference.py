@@ -71,8 +71,17 @@ class Validator:
             severity=SEVERITIES[URIRef(str(found[SH.resultSeverity]))],
             cls=next((self._classes[t] for t in data.objects(focus, RDF.type) if t in self._classes), ""),
             path=path_text(self.shapes, shape),
-            message=self._fill(str(self.shapes.value(shape, SH.message)), data, focus, values),
+            message=self._fill(self._template(report, result, shape), data, focus, values),
         )
+
+    def _template(self, report: Graph, result: Node, shape: Node) -> str:
+        """Return the message of a shape; of a query that has one of its own, that, its variables filled."""
+        query = report.value(result, SH.sourceConstraint)
+        own = {str(message) for message in self.shapes.objects(shape, SH.message)}
+        if query is not None and (query, SH.message, None) in self.shapes:
+            said = sorted({str(message) for message in report.objects(result, SH.resultMessage)} - own)
+            return said[0] if said else min(own)
+        return str(self.shapes.value(shape, SH.message))
 
     def _values(self, data: Graph, shape: Node, focus: Node, value: Node | None) -> list[Node]:
         shown = self._path(shape, HAEMONY.shows)

@@ -10,12 +10,16 @@ from rdflib import SH, Graph, Literal, URIRef
 
 from haemony.graph_loader.rdf import CONCEPT, RECORD, record_iri, typed
 from haemony.graph_loader.reference import VALUELESS
-from haemony.graph_loader.shapes import last_word, path_turtle, shape_id
+from haemony.graph_loader.shapes import SHAPE, last_word, path_turtle, shape_id
 from haemony.ontology.schema import HAEMONY, Schema, read_schema
 
 
-def report_graph(violations: Path | Sequence[Path], shapes: Graph, out: Path, schema: Schema | None = None) -> int:
+def report_graph(
+    violations: Path | Sequence[Path], shapes: Graph | Sequence[Graph], out: Path, schema: Schema | None = None
+) -> int:
     """Write ``violations.parquet``, one or several, as one SHACL validation report; return the number of results.
+
+    ``shapes`` are those of all, or one graph for each.
 
     Each result also names, with ``:source`` and ``:mapping``, the delivered cells and mapping rows behind its record.
     Results are written one by one: a graph of them would not fit where a whole delivery is at fault.
@@ -24,13 +28,16 @@ def report_graph(violations: Path | Sequence[Path], shapes: Graph, out: Path, sc
 
     files = [pq.ParquetFile(path) for path in ([violations] if isinstance(violations, Path) else violations)]
     kinds = {str(f.word): f.kind for c in (schema or read_schema()).records for f in c.fields}
-    named = {shape_id(s): URIRef(str(s)) for s in shapes.subjects(SH.severity)}
+    graphs = [shapes] * len(files) if isinstance(shapes, Graph) else shapes
     count = sum(int(rows.metadata.num_rows) for rows in files)
     with out.open("w", encoding="utf-8") as file:
         file.write(f"@prefix : <{HAEMONY}> .\n@prefix sh: <{SH}> .\n\n")
         file.write(f"<urn:haemony:validation> a sh:ValidationReport ; sh:conforms {str(count == 0).lower()} .\n")
-        for part in (part for rows in files for part in rows.iter_batches()):
-            file.writelines(_result(row, named[row["shape"]], shapes, kinds) for row in part.to_pylist())
+        for rows, graph in zip(files, graphs, strict=True):
+            named = {shape_id(s): URIRef(str(s)) for s in graph.subjects(SH.severity)}
+            for row in (row for part in rows.iter_batches() for row in part.to_pylist()):
+                shape = named.get(row["shape"], URIRef(SHAPE + row["shape"]))  # it may be gone since the build
+                file.write(_result(row, shape, graph, kinds))
     return count
 
 

@@ -13,6 +13,7 @@ from rdflib.term import Node
 
 from haemony.engine.errors import Problem, ShapeError
 from haemony.graph_loader.rdf import placeholders
+from haemony.mappings.model import SHAPES as OWN_SHAPES
 from haemony.ontology.schema import HAEMONY, Schema, read_schema
 from haemony.shapes.reader import read_algebra, read_path
 from haemony.shapes.reader import shape_id as shape_id
@@ -35,12 +36,23 @@ class Violation:
 
 SEVERITIES = {SH.Violation: "Violation", SH.Warning: "Warning", SH.Info: "Info"}
 KAHN = ("conformance", "completeness", "plausibility")
+#: The beginning of the IRIs of shapes.
+SHAPE = f"{HAEMONY}shape/"
 TARGETS = (SH.targetClass, SH.targetNode, SH.targetSubjectsOf, SH.targetObjectsOf)
 
 
 def shape_files(paths: Iterable[Path]) -> list[Path]:
     """List the Turtle files that paths name: files as they are, folders with all their ``*.ttl``."""
     return [file for path in paths for file in (sorted(path.glob("*.ttl")) if path.is_dir() else [path])]
+
+
+def file_label(path: Path) -> str:
+    """Name a shape file in messages; every partner's own is called alike, so its folder is named too.
+
+    >>> file_label(Path("partners/centre_7/shapes.ttl")), file_label(Path("shapes/own.ttl"))
+    ('centre_7/shapes.ttl', 'own.ttl')
+    """
+    return f"{path.parent.name}/{path.name}" if path.name == OWN_SHAPES else path.name
 
 
 def read_shapes(paths: Iterable[Path], schema: Schema | None = None) -> Graph:
@@ -60,9 +72,9 @@ def read_shapes(paths: Iterable[Path], schema: Schema | None = None) -> Graph:
             problems.append(Problem(str(path), None, "", f"cannot be read: {error.strerror}."))
             continue
         except (SyntaxError, ValueError, IndexError) as error:  # the last where rdflib reads past the end of the file
-            problems.append(Problem(path.name, None, "", f"is not Turtle: {' '.join(str(error).split())}"))
+            problems.append(Problem(file_label(path), None, "", f"is not Turtle: {' '.join(str(error).split())}"))
             continue
-        problems.extend(_faults(path.name, graph, seen, words))
+        problems.extend(_faults(file_label(path), graph, seen, words))
         shapes += graph
     if problems:
         raise ShapeError(dict.fromkeys(problems))

@@ -90,9 +90,8 @@ def validate(
         with Session(work, memory=memory) as session:
             step = _Step(session, records, graph, schema, ancestors, name)
             late = step.roots if reference else [s for s in step.roots if slow(s)]
-            patients = step.compile([s for s in step.roots if s not in late], late)
-            if reference:
-                patients = step.patients()
+            step.compile([s for s in step.roots if s not in late], late)
+            patients = step.patients() if reference else step.patients_of_late()
             found: list[Violation] = []
             if late:
                 only = frozenset(s.node for s in late)
@@ -131,6 +130,7 @@ class _Step:
         self.seconds["lay"] = monotonic() - began
         self.targeted: dict[str, int] = {}
         self._counted: dict[str, int] = {}
+        self._late: list[str] = []
         nothing_found(session)
 
     def ancestors(self, concept: int) -> Sequence[int]:
@@ -146,16 +146,16 @@ class _Step:
         """List the patients whose records any shape may look at, '' for records of nobody."""
         return Tables.read(self.layout.records, self.layout.scope, self.layout.schema).patients()
 
-    def compile(self, fast: Sequence[Shape], late: Sequence[Shape]) -> list[str]:
-        """Run the shapes that can be compiled; return the patients whose records the others target."""
+    def compile(self, fast: Sequence[Shape], late: Sequence[Shape]) -> None:
+        """Run the shapes that can be compiled; of the others, find what they target."""
         began = monotonic()
-        validation = Validation(self.session, self.tables, [*fast, *late], late)
+        validation = Validation(self.session, self.tables, fast)
         self.seconds["compile"] += monotonic() - began
-        if fast:
-            keep_violations(validation, self.layout, self.graph, self.name)
-        for shape, places in validation.foci.items():
+        keep_violations(validation, self.layout, self.graph, self.name)
+        late_foci = {s: validation.planner.targets(s) for s in late if not s.deactivated}
+        for shape, places in {**validation.foci, **late_foci}.items():
             self._count(validation, shape, places)
-        return self._patients_of(validation, late)
+        self._late = [query for places in late_foci.values() for query in validation.nodes(places)]
 
     def _count(self, validation: Validation, shape: Shape, places: Sequence[Place]) -> None:
         """Count the focus nodes of a shape, and of the property shapes below it."""
@@ -167,11 +167,11 @@ class _Step:
         for inner in shape.properties:
             self._count(validation, inner, [v for p in places for v in validation.planner.walk(p, shape.path)])
 
-    def _patients_of(self, validation: Validation, late: Sequence[Shape]) -> list[str]:
-        nodes = [q for shape in late for q in validation.nodes(validation.foci[shape])]
-        if not nodes:
+    def patients_of_late(self) -> list[str]:
+        """List the patients whose records are targeted by a shape that takes the slow road, '' for those of nobody."""
+        if not self._late:
             return []
-        patients = f"SELECT DISTINCT w0 FROM {EVERY} WHERE n IN ({' UNION ALL '.join(nodes)})"
+        patients = f"SELECT DISTINCT w0 FROM {EVERY} WHERE n IN ({' UNION ALL '.join(self._late)})"
         texts = f"SELECT i.text FROM ({patients}) AS p LEFT JOIN ({self.layout.all_ids}) AS i ON i.node = p.w0"
         return sorted({text or "" for (text,) in self.session.ask(texts)})
 

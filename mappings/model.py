@@ -23,6 +23,8 @@ Column = tuple[str, str]
 FORMATS = ("csv", "xlsx", "xls", "parquet", "sas7bdat", "xpt", "sav", "por", "dta", "rdata", "rds")
 #: The three files of a partner.
 LAYOUT, DICTIONARY, CONCEPTS = "partner.yaml", "dictionary.tsv", "concepts.sssom.tsv"
+#: The shapes that a partner may have beside them, for its own delivery.
+SHAPES = "shapes.ttl"
 #: How the note of a dictionary row begins that waits for a person's decision.
 TO_DECIDE = "to decide"
 
@@ -249,6 +251,7 @@ class Partner:
     """A partner: the layout of the delivery, its dictionary and its concepts.
 
     `source` is the folder that `dictionary` and `concepts` were read from: another partner's under `like`.
+    `shapes` are files that hold for this delivery only: the partner's own, and those of whom it is like.
     """
 
     name: str
@@ -266,4 +269,5 @@ class Partner:
     dictionary: tuple[Row, ...] = ()
     concepts: tuple[ConceptRow, ...] = ()
     source: Path = Path()
+    shapes: tuple[Path, ...] = ()
     warnings: tuple[Problem, ...] = ()

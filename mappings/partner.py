@@ -16,6 +16,7 @@ from haemony.mappings.model import (
     CONCEPTS,
     DICTIONARY,
     LAYOUT,
+    SHAPES,
     ConceptRow,
     Cover,
     Format,
@@ -57,6 +58,7 @@ __all__ = [
     "find_partners",
     "read_partner",
     "shape_files",
+    "shapes_of",
 ]
 
 
@@ -89,6 +91,13 @@ def find_partners(mappings: Path | None = None) -> dict[str, Path]:
 def shape_files(mappings: Path | None) -> tuple[Path, ...]:
     """Return the user's own shapes."""
     return tuple(sorted((mappings / "shapes").glob("*.ttl"))) if mappings else ()
+
+
+def shapes_of(folder: Path) -> tuple[Path, ...]:
+    """Return the shapes of a partner's own: those in its folder, after those of the partners that it is like."""
+    reader = Reader(folder / LAYOUT, [])
+    folders, _ = _sources(folder, reader, reader.text(reader.top, "partner"))
+    return tuple(path for home in reversed(folders) if (path := home / SHAPES).is_file())
 
 
 def extend_vocabulary(vocabulary: Vocabulary, mappings: Path | None, athena: Athena | None = None) -> Vocabulary:
@@ -133,7 +142,8 @@ def inspect_partner(folder: Path, vocabulary: Vocabulary, schema: Schema, proble
     name = reader.text(reader.top, "partner", required=bool(reader.top))
     if not reader.top:
         return None  # without a layout, nothing can be said of the other two files
-    source, prefix = _source(folder, reader, name)
+    folders, prefix = _sources(folder, reader, name)
+    source = folders[-1]
     rows = read_dictionary(source / DICTIONARY, schema, problems)
     concepts = read_concepts(source / CONCEPTS, prefix, vocabulary, problems, warnings)
     keys = {table: frozenset(r.variable for r in rows if r.table == table) for table in {r.table for r in rows}}
@@ -153,6 +163,7 @@ def inspect_partner(folder: Path, vocabulary: Vocabulary, schema: Schema, proble
         dictionary=rows,
         concepts=concepts,
         source=source,
+        shapes=tuple(path for home in reversed(folders) if (path := home / SHAPES).is_file()),
         warnings=tuple(warnings),
     )
     # A cell that is at fault by itself is not blamed again for what follows from that.
@@ -164,8 +175,12 @@ def inspect_partner(folder: Path, vocabulary: Vocabulary, schema: Schema, proble
     return partner
 
 
-def _source(folder: Path, reader: Reader, name: str) -> tuple[Path, str]:
-    """Return the folder of the dictionary and concepts, and the prefix of their ids: another partner's under `like`."""
+def _sources(folder: Path, reader: Reader, name: str) -> tuple[list[Path], str]:
+    """Return a partner's folder and those that it is `like`; the last has the dictionary and the concepts of its name.
+
+    The name is the prefix of the concepts' ids.
+    """
+    folders = [folder]
     if name and not TABLE_NAME.fullmatch(name):
         reader.problem(reader.top.lines["partner"], "partner", f"{name!r} is no name.", "Use letters, digits, - and _.")
     if name and name != folder.name:
@@ -181,11 +196,12 @@ def _source(folder: Path, reader: Reader, name: str) -> tuple[Path, str]:
         if not beside or like in seen:
             message = f"There is no partner {like!r} to be like." if not beside else "`like` leads back to itself."
             reader.problem(line, "like", message, "" if beside else nearest(like, find_partners()))
-            return folder, name
+            return folders, name
         seen.append(like)
         folder, name = beside[0], like
+        folders.append(folder)
         like = Reader(folder / LAYOUT, []).top.get("like", "") if (folder / LAYOUT).is_file() else ""
-    return folder, name
+    return folders, name
 
 
 def expand(

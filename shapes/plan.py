@@ -9,21 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 
 from rdflib import URIRef
 
 from haemony.shapes import algebra as a
-from haemony.shapes.layout import Edge, Extent, Layout, Place, Row, Sort
+from haemony.shapes.layout import Layout, Place, Sort
 from haemony.shapes.query import Condition, Query, Sql, Value, all_of, any_of, negated, written
 from haemony.shapes.values import compared, holds
-
-#: Lays the pairs that a path connects, walked once or more, in tables, one for each pair of sorts.
-Closure = Callable[[a.Path], Sequence[Edge]]
-#: Keeps what a query finds as a table, and returns its name.
-Keep = Callable[[str], str]
-#: A condition with more subqueries than this is answered once for all nodes of a sort, and looked up from then on.
-MANY = 12
+from haemony.shapes.walk import MANY, Closure, Keep, Walker, query_of
 
 
 @dataclass(frozen=True)
@@ -68,119 +61,12 @@ class Way:
 NOT_NESTED = Way()
 
 
-class Planner:
+class Planner(Walker):
     """Plans shapes over one layout."""
 
     def __init__(self, layout: Layout, closure: Closure, keep: Keep) -> None:
-        self.layout = layout
-        self._closure = closure
-        self._keep = keep
+        super().__init__(layout, closure, keep)
         self._broken: dict[tuple[a.Shape, Sort], str] = {}
-        self._numbers = count(1)
-
-    # --- where walks begin
-
-    def targets(self, shape: a.Shape) -> list[Place]:
-        """Return the focus nodes of a shape, each place with a query of its own."""
-        places = [self._opened(extent) for extent in _merged([e for t in shape.targets for e in self._extents(t)])]
-        by_sort = {place.sort: [p for p in places if p.sort == place.sort] for place in places}
-        return [place for found in by_sort.values() for place in self._few(found)]
-
-    def _few(self, places: Sequence[Place]) -> Sequence[Place]:
-        """Keep nodes that stand in many tables, or in some more than once, as one table."""
-        if len(places) == 1 or (len(places) <= MANY and all(place.row for place in places)):
-            return places
-        selects = (_query(place).select(f"{place.node} AS node") for place in places)
-        return [self._opened(Extent(self._keep(" UNION ".join(selects)), "{t}.node", places[0].sort, keyed=True))]
-
-    def _extents(self, target: a.Target) -> Iterator[Extent]:
-        layout = self.layout
-        match target:
-            case a.TargetClass(cls):
-                yield from layout.instances(cls)
-            case a.TargetNode(node):
-                sort = layout.sort_of(node)
-                constant = None if sort is None else layout.constant(sort, node)
-                if sort is not None and constant is not None:
-                    yield Extent(f"(SELECT {constant} AS node)", "{t}.node", sort, keyed=True)
-            case a.TargetSubjectsOf(predicate):
-                for edge in layout.edges(predicate):
-                    where = _both(edge.where, f"{edge.object} IS NOT NULL")
-                    yield Extent(edge.table, edge.subject, edge.subject_sort, where, edge.keyed)
-            case a.TargetObjectsOf(predicate):
-                for edge in layout.edges(predicate):
-                    yield Extent(
-                        edge.table, edge.object, edge.object_sort, _both(edge.where, f"{edge.object} IS NOT NULL")
-                    )
-
-    def _opened(self, extent: Extent) -> Place:
-        alias = self._alias()
-        query = Query((f"{extent.table} AS {alias}",), (_over(extent.where, alias),))
-        row = Row(alias, extent.table, extent.apart) if extent.keyed else None
-        return Place(Sql(extent.node.replace("{t}", alias)), extent.sort, query, row)
-
-    def _alias(self) -> str:
-        return f"t{next(self._numbers)}"
-
-    # --- walking
-
-    def walk(self, place: Place, path: a.Path | None) -> list[Place]:
-        """Return where a path leads from a place; nowhere further without a path."""
-        match path:
-            case None:
-                return [place]
-            case a.Predicate(iri):
-                edges = [e for e in self.layout.edges(iri, place.table) if e.subject_sort == place.sort]
-                return [self._step(place, edge) for edge in edges]
-            case a.Inverse(a.Predicate(iri)):
-                edges = [e for e in self.layout.edges(iri) if e.object_sort == place.sort]
-                return [self._step_back(place, edge) for edge in edges]
-            case a.Inverse():
-                return self.walk(place, a.forwards(path))
-            case a.Sequence(paths):
-                places = [place]
-                for part in paths:
-                    places = [end for start in places for end in self.walk(start, part)]
-                return places
-            case a.Alternative(paths):
-                return [end for part in paths for end in self.walk(place, part)]
-            case a.Repeated(inner, least, many):
-                still = [place] if least == 0 else []
-                if not many:
-                    return still + self.walk(place, inner)
-                edges = [e for e in self._closure(a.forwards(inner)) if e.subject_sort == place.sort]
-                return still + [self._step(place, edge) for edge in edges]
-
-    def _step(self, place: Place, edge: Edge) -> Place:
-        if place.row and edge.keyed and edge.table == place.row.table:
-            alias = place.row.alias
-            node = Sql(edge.object.replace("{t}", alias))
-            known = edge.objects(place.known) if edge.objects else None
-            if place.query is None:
-                return Place(node, edge.object_sort, maybe=True, known=known, home=edge.home)
-            query = place.query.only(_over(edge.where, alias), Sql(f"{node} IS NOT NULL"))
-            end = replace(place, node=node, sort=edge.object_sort, query=query, row=None)
-            return replace(end, known=known, home=edge.home)
-        end = self._cross(place, edge, edge.subject, edge.object, edge.object_sort)
-        return replace(end, known=edge.objects(place.known) if edge.objects else None, home=edge.home)
-
-    def _step_back(self, place: Place, edge: Edge) -> Place:
-        end = self._cross(place, edge, edge.object, edge.subject, edge.subject_sort)
-        return replace(end, row=end.row if edge.keyed else None)
-
-    def _cross(self, place: Place, edge: Edge, near: str, far: str, sort: Sort) -> Place:
-        """Join an edge's table: in the query that is under way, or in a new one that begins at the place."""
-        alias = self._alias()
-        begin, end = Sql(near.replace("{t}", alias)), Sql(far.replace("{t}", alias))
-        table, where = f"{edge.table} AS {alias}", (_over(edge.where, alias), Sql(f"{end} IS NOT NULL"))
-        row = Row(alias, edge.table)
-        if place.query is None:
-            query = Query((table,), (*where, Sql(f"{begin} IS NOT NULL")))
-            return Place(end, sort, query, row if far == edge.subject else None, place.node, begin, place.maybe)
-        query = place.query.joined(table, Sql(f"{begin} = {place.node}"), *where)
-        return replace(
-            place, node=end, sort=sort, query=query, row=row if far == edge.subject else None, known=None, home=""
-        )
 
     # --- does a node conform?
 
@@ -192,10 +78,10 @@ class Planner:
             made = all_of(self._keeps(shape, constraint, place.here()) for constraint in shape.constraints)
             if isinstance(made, bool) or made.count("SELECT") <= MANY:
                 return made
-            node = self._opened(self.layout.nodes(place.sort))
+            node = self.opened(self.layout.nodes(place.sort))
             made = all_of(self._keeps(shape, constraint, node.here()) for constraint in shape.constraints)
-            broken = _query(node).only(negated(made)).select(f"{node.node} AS node")
-            self._broken[shape, place.sort] = self._keep(broken)
+            broken = query_of(node).only(negated(made)).select(f"{node.node} AS node")
+            self._broken[shape, place.sort] = self.keep(broken)
         return negated(Sql(f"({place.node} IN (SELECT node FROM {self._broken[shape, place.sort]}))"))
 
     def _keeps(self, shape: a.Shape, constraint: a.Constraint, place: Place) -> Condition:
@@ -245,7 +131,7 @@ class Planner:
 
     def _unbroken(self, shape: a.Shape, constraint: a.Constraint, place: Place) -> Condition:
         """Return the condition that a node is none of those that break a constraint, found among all of its sort."""
-        rows = self._rows(shape, constraint, self._opened(self.layout.nodes(place.sort)), NOT_NESTED)
+        rows = self._rows(shape, constraint, self.opened(self.layout.nodes(place.sort)), NOT_NESTED)
         broken = " UNION ALL ".join(r.query.select(r.focus.node) for r in rows if not r.query.empty)
         return negated(Sql(f"({place.node} IN ({broken}))")) if broken else True
 
@@ -277,7 +163,7 @@ class Planner:
         ends = []
         for end in self.walk(replace(place, row=None), path):
             if end.query is None:
-                opened = self._opened(self.layout.nodes(place.sort))
+                opened = self.opened(self.layout.nodes(place.sort))
                 end = replace(opened, key=place.node, start=opened.node)
             ends.append(end)
         return ends
@@ -309,7 +195,7 @@ class Planner:
     def _broken_by(self, shape: a.Shape, constraint: a.Constraint, focus: Place, way: Way) -> Iterator[Found]:
         match constraint:
             case a.MinCount() | a.MaxCount() | a.Qualified() | a.HasValue():
-                yield Found(_query(focus).only(negated(self._keeps(shape, constraint, focus.here()))))
+                yield Found(query_of(focus).only(negated(self._keeps(shape, constraint, focus.here()))))
             case a.UniqueLang():
                 yield from self._same_languages(shape, focus, way)
             case a.Equals() | a.Disjoint() | a.LessThan():
@@ -320,7 +206,7 @@ class Planner:
                 return
             case _:
                 for value in self.walk(focus, shape.path):
-                    yield Found(_query(value).only(negated(self._value_keeps(constraint, value.here()))), value)
+                    yield Found(query_of(value).only(negated(self._value_keeps(constraint, value.here()))), value)
 
     def _pairs(self, shape: a.Shape, constraint: a.Pairwise, focus: Place) -> Iterator[Found]:
         mine, other = shape.path, a.Predicate(constraint.predicate)
@@ -328,10 +214,10 @@ class Planner:
             case a.Equals():
                 for path, against in ((mine, other), (other, mine)):
                     for value in self.walk(focus, path):
-                        yield Found(_query(value).only(negated(self._among(value, focus, against))), value)
+                        yield Found(query_of(value).only(negated(self._among(value, focus, against))), value)
             case a.Disjoint():
                 for value in self.walk(focus, mine):
-                    yield Found(_query(value).only(self._among(value, focus, other)), value)
+                    yield Found(query_of(value).only(self._among(value, focus, other)), value)
             case a.LessThan(_, operator):
                 yield from self._not_less(focus, mine, other, operator)
 
@@ -357,7 +243,7 @@ class Planner:
                 seen, right = self.layout.term(replace(limit, query=seen.query))
                 alike = _alike(left.family, right.family)
                 less = all_of([alike, compared(left.order, operator, right.order)]) if alike is not False else False
-                yield Found(_query(seen).only(negated(less)), value, (limit.node,))
+                yield Found(query_of(seen).only(negated(less)), value, (limit.node,))
 
     def _same_languages(self, shape: a.Shape, focus: Place, way: Way) -> Iterator[Found]:
         """Return a focus node once for each language that several of its values have."""
@@ -368,10 +254,10 @@ class Planner:
             outer = [focus.node, *way.nodes]
             names = [f"c{i}" for i in range(len(outer))]
             columns = ", ".join(f"{node} AS {name}" for node, name in zip(outer, names, strict=True))
-            spoken = _query(seen).only(Sql(f"{term.language} <> ''"))
+            spoken = query_of(seen).only(Sql(f"{term.language} <> ''"))
             distinct = spoken.select(f"DISTINCT {columns}, lower({term.language}) AS language, {value.node} AS value")
             kept = f"{', '.join(names)}, language"
-            alias = self._alias()
+            alias = self.alias()
             grouped = f"SELECT {kept} FROM ({distinct}) GROUP BY {kept} HAVING COUNT(*) > 1"
             query = Query((f"({grouped}) AS {alias}",))
             node, *more = (Sql(f"{alias}.{name}") for name in (*names, "language"))
@@ -384,8 +270,8 @@ class Planner:
                 known = not isinstance(predicate, Sql)
                 if edge.subject_sort != value.sort or (known and URIRef(str(predicate)) in allowed):
                     continue
-                end = self._cross(replace(value, row=None), edge, edge.subject, edge.object, edge.object_sort)
-                query, path = _query(end), predicate
+                end = self.cross(replace(value, row=None), edge, edge.subject, edge.object, edge.object_sort)
+                query, path = query_of(end), predicate
                 if not known:
                     alias = query.tables[-1].rpartition(" AS ")[2]
                     path = Sql(str(predicate).replace("{t}", alias))
@@ -396,11 +282,6 @@ class Planner:
         sort = self.layout.sort_of(predicate)
         constant = None if sort is None else self.layout.constant(sort, predicate)
         return constant if constant is not None else written(str(predicate))
-
-
-def _query(place: Place) -> Query:
-    assert place.query is not None
-    return place.query
 
 
 def _some(value: Place, condition: Condition) -> Condition:
@@ -444,23 +325,3 @@ def _alike(left: Value, right: Value) -> Condition:
     if not isinstance(left, Sql) and not isinstance(right, Sql):
         return left is not None and left == right
     return Sql(f"COALESCE({written(left)} = {written(right)}, FALSE)")
-
-
-def _merged(extents: Sequence[Extent]) -> list[Extent]:
-    """Put extents of one keyed table together, so that no node is met twice."""
-    merged: dict[object, Extent] = {}
-    for number, extent in enumerate(dict.fromkeys(extents)):
-        key = (extent.table, extent.node, extent.sort) if extent.keyed else number
-        if (other := merged.get(key)) is not None:
-            where = f"({other.where} OR {extent.where})" if other.where and extent.where else ""
-            extent = replace(extent, where=where)
-        merged[key] = extent
-    return list(merged.values())
-
-
-def _both(first: str, second: str) -> str:
-    return f"({first} AND {second})" if first else second
-
-
-def _over(condition: str, alias: str) -> Condition:
-    return Sql(condition.replace("{t}", alias)) if condition else True

@@ -16,6 +16,7 @@ from rdflib.term import Node
 
 from haemony.engine.errors import Problem, ShapeError
 from haemony.shapes import algebra as a
+from haemony.shapes.values import pattern_fault
 
 T = TypeVar("T")
 
@@ -109,6 +110,8 @@ class _Reader:
         return found
 
     def shape(self, node: Node) -> a.Shape:
+        if isinstance(node, Literal):
+            raise _FaultError(f"{node} stands where a shape belongs.|Write a shape, or the IRI of one.")
         if node in self._read:
             return self._read[node]
         if node in self._open:
@@ -170,7 +173,15 @@ class _Reader:
             return None
 
     def _say(self, node: Node, message: str, advice: str = "") -> None:
-        self.problems.append(Problem(self.file, None, shape_id(node), message, advice))
+        self.problems.append(Problem(self.file, None, shape_id(self._named(node)), message, advice))
+
+    def _named(self, node: Node) -> Node:
+        """Return the shape with a name in which a node without one stands."""
+        outer = {node}
+        while isinstance(node, BNode) and (above := set(self.graph.subjects(None, node)) - outer):
+            node = min(above, key=str)
+            outer.add(node)
+        return node
 
     def _constraint(self, node: Node, predicate: Node, value: Node) -> Iterable[a.Constraint]:
         make = CONSTRAINTS.get(URIRef(str(predicate)))
@@ -269,9 +280,19 @@ def _word(predicate: Node) -> str:
     return f"sh:{shape_id(predicate)}"
 
 
+def _pattern(pattern: str, flags: str) -> a.Pattern:
+    if fault := pattern_fault(pattern, flags):
+        raise _FaultError(f"sh:pattern {pattern!r} cannot be honoured: {fault}.|{NO_PATTERN}")
+    return a.Pattern(pattern, flags)
+
+
 def _true(value: Node | None) -> bool:
     return isinstance(value, Literal) and str(value) in ("true", "1")
 
+
+NO_PATTERN = (
+    "Look-around, back-references and subtraction of classes are not to be had: write it without, or with sh:sparql."
+)
 
 Make = Callable[[_Reader, Node, Node, Node], Iterable[a.Constraint]]
 
@@ -297,7 +318,9 @@ def _range(_: _Reader, __: Node, predicate: Node, value: Node) -> list[a.Constra
 
 def _node_kind(value: Node, _: Node) -> frozenset[str]:
     if value not in NODE_KINDS:
-        raise _FaultError(f"{value} is no kind of node.|See https://www.w3.org/TR/shacl/#NodeKindConstraintComponent.")
+        raise _FaultError(
+            f"sh:nodeKind is {value}, which is no kind of node.|See https://www.w3.org/TR/shacl/#NodeKindConstraintComponent."
+        )
     return NODE_KINDS[URIRef(str(value))]
 
 
@@ -315,7 +338,7 @@ CONSTRAINTS: dict[URIRef, Make] = {
     **dict.fromkeys(RANGES, _range),
     SH.minLength: _of(a.MinLength, _number),
     SH.maxLength: _of(a.MaxLength, _number),
-    SH.pattern: lambda r, node, _, value: [a.Pattern(str(value), str(r.graph.value(node, SH.flags) or ""))],
+    SH.pattern: lambda r, node, _, value: [_pattern(str(value), str(r.graph.value(node, SH.flags) or ""))],
     SH.languageIn: lambda r, _, p, value: [a.LanguageIn(tuple(str(v) for v in r.items(value, p)))],
     # Only the literal `true` switches it on; `1` is another term (W3C test uniqueLang-002).
     SH.uniqueLang: lambda _, __, ___, value: [a.UniqueLang()] if str(value) == "true" else [],

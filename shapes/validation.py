@@ -46,11 +46,9 @@ class Result:
 
 
 class Validation:
-    """Shapes planned over a layout of a session; of those ``late``, only the focus nodes are asked for here."""
+    """Shapes planned over a layout of a session."""
 
-    def __init__(
-        self, session: Session, layout: Layout, shapes: Sequence[a.Shape], late: Sequence[a.Shape] = ()
-    ) -> None:
+    def __init__(self, session: Session, layout: Layout, shapes: Sequence[a.Shape]) -> None:
         self.session = session
         self.layout = layout
         self.shapes = [s for s in shapes if not s.deactivated]
@@ -59,12 +57,12 @@ class Validation:
         self.rules: list[Rule] = []
         self._closed: dict[a.Path, list[Edge]] = {}
         self.foci = {shape: self.planner.targets(shape) for shape in self.shapes}
-        self.selects = list(self._selects([s for s in self.shapes if s not in late]))
+        self.selects = list(self._selects())
 
     # --- what is asked
 
-    def _selects(self, shapes: Sequence[a.Shape]) -> Iterator[str]:
-        for shape in shapes:
+    def _selects(self) -> Iterator[str]:
+        for shape in self.shapes:
             groups: dict[object, list[Rows]] = {}
             for rows in self.planner.rows(shape, self.foci[shape]):
                 groups.setdefault((rows.shape, id(rows.constraint), rows.way), []).append(rows)

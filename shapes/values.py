@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 
+import duckdb
 from rdflib.term import Node
 
 from haemony.engine.sql import quoted
@@ -18,6 +20,8 @@ from haemony.shapes.query import Condition, Sql, all_of, any_of, negated, same, 
 Test = Callable[[Term], Condition]
 #: Flags that the engines' regular expressions know by the same letter: https://www.w3.org/TR/xpath-functions/#flags.
 INLINE_FLAGS = "ism"
+#: ``[a-z-[aeiou]]`` of XPath, which engines read as something else without a word.
+SUBTRACTION = re.compile(r"(?<!\\)\[(?:\\.|[^\]\\])*-\[")
 
 
 def holds(constraint: a.ValueWise, place: Place, layout: Layout) -> Condition:
@@ -108,3 +112,24 @@ def regular_expression(pattern: str, flags: str) -> str:
         pattern = re.sub(r"\s+", "", pattern)
     inline = "".join(f for f in INLINE_FLAGS if f in flags)
     return f"(?{inline}){pattern}" if inline else pattern
+
+
+@cache
+def pattern_fault(pattern: str, flags: str) -> str:
+    """Return why the engines cannot honour a pattern, with the construct; empty where they can.
+
+    >>> pattern_fault("^a(?=b)", ""), pattern_fault("[a-z-[b]]", ""), pattern_fault("a+", "i")
+    ('invalid perl operator: (?=', 'a class is taken from a class: [a-z-[', '')
+    """
+    try:
+        expression = regular_expression(pattern, flags)
+    except ValueError as error:
+        return str(error)
+    if "q" not in flags and (found := SUBTRACTION.search(expression)):
+        return f"a class is taken from a class: {found[0]}"
+    with duckdb.connect() as connection:
+        try:
+            connection.execute(f"SELECT regexp_matches('', {quoted(expression)})")
+        except duckdb.Error as error:
+            return str(error).partition("Error: ")[2].splitlines()[0]
+    return ""

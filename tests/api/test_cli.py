@@ -259,7 +259,7 @@ def test_no_build_yet(run: Run) -> None:
 
 
 def test_interrupt_is_no_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("haemony.api.workbench.Workbench.build", stop)
@@ -272,7 +272,7 @@ def test_interrupt_is_no_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) ->
 def test_an_unexpected_error_shows_no_traceback_and_no_value(
     run: Run, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error("Could not convert 'Mustermann'")
 
     monkeypatch.setattr("haemony.api.workbench.Workbench.build", fail)

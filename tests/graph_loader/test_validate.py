@@ -340,6 +340,7 @@ def test_a_class_of_an_extension_is_validated(tmp_path: Path, processes: int) ->
         (AGE + " shape:age :shows [ sh:path :age ] .", "path cannot be read"),
         (AGE + " shape:age sh:not shape:age .", "refers to itself (age → age)"),
         (AGE + " shape:age sh:minCount 'one' .", "sh:minCount is one"),
+        (AGE + " shape:age sh:or ( 1 [ sh:path :age ; sh:minCount 1 ] ) .", "1 stands where a shape belongs"),
         (AGE + " shape:age sh:property [ sh:path :sex ] .", "no IRI"),
         ("shape:a sh:targetClass", "not Turtle"),
     ],

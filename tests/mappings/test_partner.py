@@ -7,7 +7,7 @@ import pytest
 from haemony.engine.errors import MappingError
 from haemony.mappings.check import check
 from haemony.mappings.model import Allowance, Cover, Format, Index, Link, Partner, PatientKey, Variable, Where
-from haemony.mappings.partner import expand, extend_vocabulary, find_partners, read_partner, shape_files
+from haemony.mappings.partner import expand, extend_vocabulary, find_partners, read_partner, shape_files, shapes_of
 from haemony.mappings.variables import assumed_headers
 from haemony.ontology.schema import Schema
 from haemony.ontology.vocabulary import Vocabulary
@@ -427,6 +427,23 @@ def test_like_takes_the_two_tables_of_another_partner(tmp_path: Path, vocabulary
     assert (partner.name, partner.source.name, partner.folder.name) == ("aml_2", "aml", "aml_2")
     assert len(partner.dictionary) == len(DICTIONARY)
     assert len(partner.concepts) == len(CONCEPTS)
+
+
+def test_a_partner_has_its_own_shapes_and_those_of_whom_it_is_like(
+    tmp_path: Path, vocabulary: Vocabulary, schema: Schema
+) -> None:
+    home = write_partner(tmp_path, "aml", LAYOUT, DICTIONARY, CONCEPTS)
+    (home / "shapes.ttl").write_text("", encoding="utf-8")
+    twin = write_partner(tmp_path, "aml_2", LAYOUT.replace("partner: aml", "partner: aml_2\nlike: aml"), None, None)
+    third = write_partner(tmp_path, "aml_3", LAYOUT.replace("partner: aml", "partner: aml_3\nlike: aml_2"), None, None)
+    (third / "shapes.ttl").write_text("", encoding="utf-8")
+    assert shapes_of(twin) == read_partner(twin, vocabulary, schema).shapes == (home / "shapes.ttl",)
+    assert (
+        shapes_of(third)
+        == read_partner(third, vocabulary, schema).shapes
+        == (home / "shapes.ttl", third / "shapes.ttl")
+    )
+    assert shapes_of(tmp_path / "nobody") == ()
 
 
 def test_like_nobody(tmp_path: Path, vocabulary: Vocabulary, schema: Schema) -> None:

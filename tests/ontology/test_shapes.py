@@ -13,8 +13,8 @@ import pytest
 from rdflib import DCTERMS, RDFS, SH, Graph, URIRef
 
 from haemony.graph_loader.rdf import Tables, concept_id
-from haemony.graph_loader.reference import Validator, Violation
-from haemony.graph_loader.shapes import read_shapes, shape_id
+from haemony.graph_loader.reference import Validator
+from haemony.graph_loader.shapes import Violation, read_shapes, shape_id
 from haemony.ontology.schema import HAEMONY, read_schema
 from haemony.ontology.vocabulary import read_vocabulary
 
