@@ -95,3 +95,14 @@ def test_without_pyspark_spark_says_how_to_install_it(tmp_path: Path, monkeypatc
     monkeypatch.setitem(sys.modules, "pyspark.sql", None)
     with pytest.raises(EngineError, match=r"pip install 'haemony\[spark\]'"):
         open_session(tmp_path / "work", "spark")
+
+
+def test_what_sql_finds_is_kept_as_a_table(session: Session, tmp_path: Path) -> None:
+    session.keep_rows("small_ones", {"n": pa.int64(), "t": pa.string()}, [(1, "a"), (2, "b"), (3, None)])
+    session.keep("found_ones", "SELECT n, t FROM small_ones WHERE NOT t IN (SELECT 'a' AS x)")
+    assert session.ask("SELECT n, t FROM found_ones") == [(2, "b")]
+    session.keep("found_ones", "SELECT n + 1 AS n, t FROM found_ones UNION SELECT n, t FROM small_ones")
+    assert session.size("found_ones") == 4
+    pq.write_table(pa.table({"t": ["x", "y"]}), tmp_path / "rows.parquet")
+    session.keep_file("numbered_ones", tmp_path / "rows.parquet", 7)
+    assert sorted(session.ask("SELECT n, t FROM numbered_ones")) == [(7, "x"), (8, "y")]
