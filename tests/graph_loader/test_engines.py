@@ -27,7 +27,8 @@ PATIENTS = 60
 #: demo partner, ``benchmarks/engines.py`` any partner whose delivery is at hand.
 PARTNERS = tuple(CENTRES) if os.environ.get("HAEMONY_TEST_PARTNERS") == "all" else tuple(CENTRES)[:1]
 #: Files of a build that are made with an engine; the graph is loaded from them.
-MADE = {"ledger.parquet", "mappings.parquet", "sources.parquet", "issues.parquet", "violations.parquet"}
+NAMES = ("checked", "issues", "ledger", "mappings", "mixups", "sources", "violations")
+MADE = {f"{name}.parquet" for name in NAMES}
 
 
 @pytest.fixture(scope="module")
