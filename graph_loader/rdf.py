@@ -102,7 +102,10 @@ class Scope:
             words |= {f.word for c in (schema or read_schema()).records for f in c.fields}
             words |= {END_DAY, EARLIER_LINE, DIAGNOSED}
         classes = {concept_id(o) for p in (SH.targetClass, SH["class"]) for o in shapes.objects(None, p)}
-        return cls(frozenset(words), frozenset(c for c in classes if c is not None))
+        targets = frozenset(c for c in classes if c is not None)
+        if targets:
+            words |= {HAEMONY.concept}  # what makes a record an instance of a concept
+        return cls(frozenset(words), targets)
 
     def fields(self, cls: RecordClass) -> tuple[Field, ...]:
         """Return the fields of a class that the shapes can see."""

@@ -368,3 +368,13 @@ def test_shapes_of_a_user_stand_beside_the_built_in_ones(tmp_path: Path) -> None
     assert {v.shape for v in Validator(graph, ancestors).check(Tables({}, read_schema()))} == set()
     assert (HAEMONY["shape/age"], SH.severity, SH.Warning) in graph
     assert (HAEMONY["shape/patient-age"], SH.severity, SH.Warning) in graph
+
+
+def test_a_shape_that_targets_a_concept_finds_its_records_by_itself(tmp_path: Path) -> None:
+    records = write(tmp_path / "records", Patient=people(1), Measurement=labs(1, "92"))
+    text = """shape:hb sh:targetClass concept:3000963 ; sh:path :value ; sh:maxInclusive 26 ;
+      sh:severity sh:Warning ; sh:message "m" ."""
+    for reference in (False, True):
+        shapes = [shapes_file(tmp_path, text)]
+        summary = validate(records, shapes, ancestors, tmp_path / "v.parquet", 1, reference=reference)
+        assert summary.counts == {("hb", "Warning"): 1}
