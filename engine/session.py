@@ -113,9 +113,7 @@ class Session(ABC):
     def _values(self, name: str, columns: Mapping[str, pa.DataType], rows: Iterable[Sequence[Any]]) -> Path:
         path = self._fresh(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        values = list(rows)
-        arrays = [pa.array([row[i] for row in values], type=kind) for i, kind in enumerate(columns.values())]
-        pq.write_table(pa.table(arrays, names=list(columns)), path)
+        write_rows(path, columns, rows)
         return path
 
     def _planned(self, path: Path, schema: Any) -> Table:
@@ -156,6 +154,13 @@ class Session(ABC):
             unique = f"{name}~{number}"
         self._laid.add(unique)
         return self.folder / f"{unique}.parquet"
+
+
+def write_rows(path: Path, columns: Mapping[str, pa.DataType], rows: Iterable[Sequence[Any]]) -> None:
+    """Write Python values as a Parquet file; for small tables only."""
+    values = list(rows)
+    arrays = [pa.array([row[i] for row in values], type=kind) for i, kind in enumerate(columns.values())]
+    pq.write_table(pa.table(arrays, names=list(columns)), path)
 
 
 def as_planned(table: Table, kinds: Any) -> Table:

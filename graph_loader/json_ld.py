@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow.parquet as pq
 from rdflib import RDF, SH, XSD, Graph, Literal, URIRef
 from rdflib.term import Node
 
 from haemony.graph_loader.rdf import CONCEPT, RECORD, record_iri, typed
 from haemony.graph_loader.reference import VALUELESS
-from haemony.graph_loader.shapes import SHAPE, last_word, shape_id
-from haemony.ontology.schema import HAEMONY, Schema, read_schema
+from haemony.graph_loader.shacl_report import count_results, kinds_of_words, results
+from haemony.graph_loader.shapes import last_word, shape_id
+from haemony.ontology.schema import HAEMONY, Schema
 
 #: https://www.w3.org/TR/json-ld11/: terms without a prefix are Haemony's own words.
 CONTEXT: Final = {"@vocab": str(HAEMONY), "sh": str(SH), "xsd": str(XSD)}
@@ -27,27 +27,16 @@ def report_json_ld(
 
     ``shapes`` are those of all, or one graph for each. Returns the number of results.
     """
-    files = [pq.ParquetFile(path) for path in violations]
-    count = sum(int(rows.metadata.num_rows) for rows in files)
+    count, kinds = count_results(violations), kinds_of_words(schema)
     head = {"@context": CONTEXT, "@id": "urn:haemony:validation", "@type": "sh:ValidationReport"}
     with out.open("w", encoding="utf-8") as file:
         file.write(json.dumps(head | {"sh:conforms": count == 0}).removesuffix("}"))
         file.write(', "sh:result": [')
-        graphs = [shapes] * len(files) if isinstance(shapes, Graph) else shapes
-        for number, result in enumerate(_results(zip(files, graphs, strict=True), schema or read_schema())):
+        for number, (row, shape, graph) in enumerate(results(violations, shapes)):
             file.write(",\n" if number else "\n")
-            json.dump(result, file, ensure_ascii=False)
+            json.dump(_result(row, shape, graph, kinds), file, ensure_ascii=False)
         file.write("\n]}\n")
     return count
-
-
-def _results(files: Iterable[tuple[pq.ParquetFile, Graph]], schema: Schema) -> Iterator[dict[str, Any]]:
-    kinds = {str(f.word): f.kind for c in schema.records for f in c.fields}
-    for rows, shapes in files:
-        named = {shape_id(s): URIRef(str(s)) for s in shapes.subjects(SH.severity)}
-        for row in (row for part in rows.iter_batches() for row in part.to_pylist()):
-            shape = named.get(row["shape"], URIRef(SHAPE + row["shape"]))  # it may be gone since the build
-            yield _result(row, shape, shapes, kinds)
 
 
 def _result(row: Mapping[str, Any], shape: URIRef, shapes: Graph, kinds: Mapping[str, str]) -> dict[str, Any]:

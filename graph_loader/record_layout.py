@@ -48,7 +48,7 @@ from haemony.ontology.schema import HAEMONY, RecordClass, Schema
 from haemony.shapes.layout import Edge, Extent, Known, Sort
 from haemony.shapes.tables import INTEGERS, OTHERS, Tables
 
-EVERY, ABOVE, STRAYS, IDS = "every", "above", "strays", "ids"
+EVERY, ABOVE, STRAYS = "every", "above", "strays"
 NODE = "{t}.n"
 PATIENT = "Patient"
 #: The lists that each record carries: the lines of the mapping and the delivered cells behind it.
@@ -252,6 +252,12 @@ class RecordLayout:
         there = schema_of(self.files[cls]).names
         lists = (f"COALESCE({c}, []) AS {c}" if c in there else f"CAST([] AS VARCHAR[]) AS {c}" for c in LISTS)
         return f"n, id, {quoted(cls)} AS class, COALESCE(patient, '') AS patient, {', '.join(lists)}"
+
+    def patients_of(self, numbers: str) -> list[str]:
+        """List the patients that the records of some numbers name, '' for those of nobody."""
+        named_ = (f"SELECT patient FROM {file_of(cls)} WHERE n IN ({numbers})" for cls in self.files)
+        found = " UNION ".join(named_)
+        return sorted({text or "" for (text,) in self.session.ask(found)}) if found else []
 
     def numbers(self, ids: str) -> str:
         """Return the query of the numbers of records, by their ids."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from rdflib import SH, Graph, Literal, URIRef
 
 from haemony.graph_loader.rdf import CONCEPT, RECORD, record_iri, typed
@@ -24,21 +25,36 @@ def report_graph(
     Each result also names, with ``:source`` and ``:mapping``, the delivered cells and mapping rows behind its record.
     Results are written one by one: a graph of them would not fit where a whole delivery is at fault.
     """
-    import pyarrow.parquet as pq
-
-    files = [pq.ParquetFile(path) for path in ([violations] if isinstance(violations, Path) else violations)]
-    kinds = {str(f.word): f.kind for c in (schema or read_schema()).records for f in c.fields}
-    graphs = [shapes] * len(files) if isinstance(shapes, Graph) else shapes
-    count = sum(int(rows.metadata.num_rows) for rows in files)
+    files = [violations] if isinstance(violations, Path) else violations
+    kinds = kinds_of_words(schema)
+    count = count_results(files)
     with out.open("w", encoding="utf-8") as file:
         file.write(f"@prefix : <{HAEMONY}> .\n@prefix sh: <{SH}> .\n\n")
         file.write(f"<urn:haemony:validation> a sh:ValidationReport ; sh:conforms {str(count == 0).lower()} .\n")
-        for rows, graph in zip(files, graphs, strict=True):
-            named = {shape_id(s): URIRef(str(s)) for s in graph.subjects(SH.severity)}
-            for row in (row for part in rows.iter_batches() for row in part.to_pylist()):
-                shape = named.get(row["shape"], URIRef(SHAPE + row["shape"]))  # it may be gone since the build
-                file.write(_result(row, shape, graph, kinds))
+        file.writelines(_result(row, shape, graph, kinds) for row, shape, graph in results(files, shapes))
     return count
+
+
+def kinds_of_words(schema: Schema | None) -> dict[str, str]:
+    """Return the kind of the values of each word."""
+    return {str(f.word): f.kind for c in (schema or read_schema()).records for f in c.fields}
+
+
+def count_results(violations: Sequence[Path]) -> int:
+    """Count the results in files of violations."""
+    return sum(int(pq.read_metadata(path).num_rows) for path in violations)
+
+
+def results(
+    violations: Sequence[Path], shapes: Graph | Sequence[Graph]
+) -> Iterator[tuple[Mapping[str, Any], URIRef, Graph]]:
+    """Return each result with its shape and the graph that it stands in; ``shapes`` are those of all, or one a file."""
+    graphs = [shapes] * len(violations) if isinstance(shapes, Graph) else shapes
+    for path, graph in zip(violations, graphs, strict=True):
+        named = {shape_id(s): URIRef(str(s)) for s in graph.subjects(SH.severity)}
+        for row in (row for part in pq.ParquetFile(path).iter_batches() for row in part.to_pylist()):
+            # a shape may be gone since the build
+            yield row, named.get(row["shape"], URIRef(SHAPE + row["shape"])), graph
 
 
 def _result(row: Mapping[str, Any], shape: URIRef, shapes: Graph, kinds: Mapping[str, str]) -> str:

@@ -19,10 +19,11 @@ import pyarrow.parquet as pq
 from rdflib import Graph
 
 from haemony.engine.on_duckdb import DuckDBSession as Session
+from haemony.engine.session import write_rows
 from haemony.engine.sql import quoted
 from haemony.graph_loader.messages import VIOLATIONS, keep_violations, nothing_found
 from haemony.graph_loader.rdf import Ancestors, Scope, Tables
-from haemony.graph_loader.record_layout import EVERY, LISTS, RecordLayout
+from haemony.graph_loader.record_layout import LISTS, RecordLayout
 from haemony.graph_loader.reference import check_patients
 from haemony.graph_loader.shapes import SEVERITIES, Violation, read_shapes, shape_id
 from haemony.ontology.schema import HAEMONY, Schema, read_schema
@@ -169,11 +170,7 @@ class _Step:
 
     def patients_of_late(self) -> list[str]:
         """List the patients whose records are targeted by a shape that takes the slow road, '' for those of nobody."""
-        if not self._late:
-            return []
-        patients = f"SELECT DISTINCT w0 FROM {EVERY} WHERE n IN ({' UNION ALL '.join(self._late)})"
-        texts = f"SELECT i.text FROM ({patients}) AS p LEFT JOIN ({self.layout.all_ids}) AS i ON i.node = p.w0"
-        return sorted({text or "" for (text,) in self.session.ask(texts)})
+        return self.layout.patients_of(" UNION ALL ".join(self._late)) if self._late else []
 
     def write(self, out: Path, late: Sequence[Violation], roads: Mapping[str, str]) -> Summary:
         """Write what was found; ``late`` are the results of the slow road."""
@@ -214,21 +211,9 @@ class _Step:
                 mark = shape_id(shape.node)
                 kahn = str(self.graph.value(shape.node, HAEMONY.kahn) or "")
                 road = roads.get(shape_id(root.node), COMPILED)
-                rows.append(
-                    (
-                        mark,
-                        SEVERITIES.get(shape.severity, ""),
-                        kahn,
-                        self.targeted.get(mark, 0),
-                        failed.get(mark, 0),
-                        road,
-                    )
-                )
-        columns = [
-            pa.array(column, kind)
-            for column, kind in zip(zip(*rows, strict=True), CHECKED_COLUMNS.values(), strict=True)
-        ]
-        pq.write_table(pa.table(columns, names=list(CHECKED_COLUMNS)), out)
+                severity = SEVERITIES.get(shape.severity, "")
+                rows.append((mark, severity, kahn, self.targeted.get(mark, 0), failed.get(mark, 0), road))
+        write_rows(out, CHECKED_COLUMNS, rows)
 
 
 def _nested(shape: Shape) -> list[Shape]:

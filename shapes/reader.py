@@ -48,9 +48,6 @@ SILENT = frozenset(
     | {SH.flags, SH.ignoredProperties, SH.qualifiedMinCount, SH.qualifiedMaxCount, SH.qualifiedValueShapesDisjoint}
     | {SH.prefixes, SH.declare, SH.entailment, SH.shapesGraph}
 )
-#: The predicates whose object is a shape, or a list of shapes.
-TO_SHAPE = (SH.node, SH.property, SH["not"], SH.qualifiedValueShape)
-TO_SHAPES = (SH["and"], SH["or"], SH.xone)
 STEPS: dict[URIRef, tuple[a.Times, bool]] = {
     SH.zeroOrMorePath: (0, True),
     SH.oneOrMorePath: (1, True),

@@ -378,3 +378,18 @@ def test_a_shape_that_targets_a_concept_finds_its_records_by_itself(tmp_path: Pa
         shapes = [shapes_file(tmp_path, text)]
         summary = validate(records, shapes, ancestors, tmp_path / "v.parquet", 1, reference=reference)
         assert summary.counts == {("hb", "Warning"): 1}
+
+
+def test_shapes_without_a_target_check_nothing(tmp_path: Path) -> None:
+    records = write(tmp_path / "records", Patient=people(1))
+    shapes = [shapes_file(tmp_path, "shape:a a sh:NodeShape .")]
+    assert validate(records, shapes, ancestors, tmp_path / "v.parquet") == Summary(1, 1, {})
+    assert pq.read_table(tmp_path / CHECKED).num_rows == 0
+
+
+def test_a_query_runs_on_records_whose_patients_nobody_delivered(tmp_path: Path) -> None:
+    records = write(tmp_path / "records", Measurement=labs(2, "92"))
+    text = """shape:q sh:targetClass :Measurement ; sh:severity sh:Info ; sh:message "m" ; sh:sparql [
+      sh:select "SELECT $this WHERE { $this <https://w3id.org/haemony/value> ?v }" ] ."""
+    summary = validate(records, [shapes_file(tmp_path, text)], ancestors, tmp_path / "v.parquet", 1)
+    assert summary.counts == {("q", "Info"): 2}
