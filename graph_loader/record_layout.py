@@ -161,6 +161,8 @@ class RecordLayout:
     def _astray(self, cls: str) -> list[Column]:
         """Return the columns with references to what is no record of the class that they should lead to."""
         references = [c for c in self.columns[cls] if c.refers_to]
+        if not references:
+            return []
         counts = ", ".join(f"COUNT(CASE WHEN {named(c.name)} = {STRAY} THEN 1 END)" for c in references)
         [found] = self.session.ask(f"SELECT {counts} FROM {table_of(cls)}")
         return [c for c, number in zip(references, found, strict=True) if number]
